@@ -1,0 +1,20 @@
+# Boost comes from the system where it is new enough, else from wherever CMAKE_PREFIX_PATH points
+# (tools/quickstart and tools/test put the PyPI package cmeel-boost there). Header-only use: built
+# and installed binaries do not depend on a Boost folder.
+if(POLICY CMP0167)
+  cmake_policy(SET CMP0167 NEW)
+endif()
+find_package(Boost 1.88 CONFIG REQUIRED)
+find_package(Threads REQUIRED)
+find_package(ICU REQUIRED COMPONENTS uc i18n)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+if(WHISPERSTORE_WITH_SQLITE OR WHISPERSTORE_WITH_LOCAL_QDRANT)
+  find_package(SQLite3 3.38 REQUIRED)
+endif()
+if(WHISPERSTORE_BUILD_CLI)
+  find_package(CLI11 2.1 REQUIRED)
+  find_package(spdlog REQUIRED)
+endif()
+if(WHISPERSTORE_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()

@@ -1,0 +1,138 @@
+#pragma once
+/// \file
+/// The database interface that every relational backend implements.
+
+#include <whisperstore/core/async.hpp>
+#include <whisperstore/core/operation_context.hpp>
+#include <whisperstore/database/query_result.hpp>
+#include <whisperstore/database/row_stream.hpp>
+#include <whisperstore/database/schema.hpp>
+#include <whisperstore/database/transaction.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace whisperstore {
+
+/// A query and its arguments, for execute_transaction().
+struct Query
+{
+    std::string sql;
+    Parameters params;
+};
+inline Query query(std::string sql, Parameters params = Parameters()) { return Query{std::move(sql), std::move(params)}; }
+
+/// Queries of one transaction: `queries(query("…", params(…)), query("…"))`.
+template <typename... Queries>
+    requires(std::same_as<std::remove_cvref_t<Queries>, Query> && ...)
+std::vector<Query> queries(Queries&&... items)
+{
+    std::vector<Query> list;
+    list.reserve(sizeof...(items));
+    (list.push_back(std::forward<Queries>(items)), ...);
+    return list;
+}
+
+/// A schema change. `version` names it for ever; an empty one stands for "identified by its checksum".
+struct Migration
+{
+    std::string version;
+    std::string name;
+    std::string script;
+};
+
+/// Base interface for all database operations.
+///
+/// Thread safe: any number of coroutines on any number of threads may call at once. Every
+/// operation observes the deadline of its OperationContext (`timeout`) and the coroutine's
+/// cancellation slot (`cancelled`), and both stop the work in the database. Before connect() and
+/// after disconnect() operations are `closed`. Failures throw StorageError; nothing returned means
+/// it worked.
+class AbstractDatabaseAdapter
+{
+public:
+    virtual ~AbstractDatabaseAdapter() = default;
+
+    /// Opens the database. A second call does nothing.
+    virtual awaitable<void> connect(OperationContext context = OperationContext()) = 0;
+    /// The reference's other name for connect().
+    awaitable<void> initialize(OperationContext context = OperationContext()) { return connect(std::move(context)); }
+    /// Waits for running work, then closes. A second call does nothing.
+    virtual awaitable<void> disconnect() = 0;
+
+    /// Runs one statement. Placeholders: `?` by order, `:name` by name, `$1` by order; one style a
+    /// query. `??` is PostgreSQL's `?` operator. A name may be used twice.
+    /// \throws StorageError invalid_argument for a count mismatch, an unknown or unused name, mixed
+    /// styles, several statements, transaction control (BEGIN, COMMIT, SAVEPOINT, ATTACH, unsafe
+    /// PRAGMAs), invalid UTF-8 or NUL in text; syntax, constraint_violation, type_mismatch, … as
+    /// the database answers.
+    virtual awaitable<QueryResult> execute_query(std::string query, Parameters params = Parameters(),
+                                                 OperationContext context = OperationContext()) = 0;
+
+    /// Runs the queries in one transaction: all or nothing. The error of a failed query names its
+    /// position. Returns each query's result.
+    virtual awaitable<std::vector<QueryResult>> execute_transaction(std::vector<Query> queries,
+                                                                    OperationContext context = OperationContext()) = 0;
+
+    /// Opens a transaction for reads that decide writes.
+    virtual awaitable<Transaction> begin_transaction(OperationContext context = OperationContext()) = 0;
+
+    /// Reads a large result in pieces with bounded memory. Read-only statements only.
+    virtual awaitable<RowStream> stream_query(std::string query, Parameters params = Parameters(),
+                                              OperationContext context = OperationContext()) = 0;
+
+    /// Creates tables from definitions, in order, in one transaction: any failure leaves none of them.
+    virtual awaitable<void> create_tables(TableDefinitions schema, OperationContext context = OperationContext()) = 0;
+
+    /// Creates or checks a portable schema and records its version.
+    /// \throws StorageError version_mismatch when the database holds a newer version.
+    awaitable<void> setup_schema(Schema schema, OperationContext context = OperationContext());
+
+    /// Applies migrations in the order given, each once, each in a transaction with its record in
+    /// schema_migrations. A broken script leaves neither its changes nor its record; those before
+    /// it stay. Scripts may hold many statements.
+    /// \throws StorageError version_mismatch when a script differs from the one applied under its version.
+    awaitable<void> migrate_schema(std::vector<Migration> migrations, OperationContext context = OperationContext());
+    /// The reference's form: plain scripts. A first line `-- version: 3 add topics` gives version and
+    /// name; a script without it is identified by its checksum.
+    awaitable<void> migrate_schema(std::vector<std::string> migration_scripts,
+                                   OperationContext context = OperationContext());
+
+    /// Writes a consistent copy as one SQLite file (docs/archive-format.md), also while others
+    /// write. Appears whole or not at all. \throws StorageError already_exists.
+    virtual awaitable<void> backup_database(std::filesystem::path backup_path,
+                                            OperationContext context = OperationContext()) = 0;
+    /// Replaces the content by a backup's. The backup is checked first, and the old content survives
+    /// any failure. \throws StorageError not_found, corrupt, version_mismatch.
+    virtual awaitable<void> restore_database(std::filesystem::path backup_path,
+                                             OperationContext context = OperationContext()) = 0;
+
+    /// "sqlite", "postgresql" or "postgresql_cluster".
+    virtual std::string_view database_type() const noexcept = 0;
+    virtual SqlDialect dialect() const noexcept = 0;
+    /// Where it connects, without secrets: a path or host:port list.
+    virtual std::vector<std::string> endpoints() const = 0;
+
+    /// \name Accessors for metrics
+    /// Times in milliseconds, rates 0-1, since connect(). get_pool_size(): connections open at most.
+    ///@{
+    virtual awaitable<std::size_t> get_pool_size() = 0;
+    virtual awaitable<std::size_t> get_active_connections() = 0;
+    virtual awaitable<double> get_avg_response_time() = 0;
+    virtual awaitable<std::uint64_t> get_query_count() = 0;
+    virtual awaitable<double> get_error_rate() = 0;
+    ///@}
+
+protected:
+    /// Runs one migration script and, in the same transaction, `record` (an INSERT). Nothing happens
+    /// when `probe` (a SELECT) already finds a row.
+    virtual awaitable<void> run_script(std::string script, Query record, OperationContext context) = 0;
+};
+
+} // namespace whisperstore

@@ -1,0 +1,24 @@
+#pragma once
+/// \file
+/// Settings of the graph layer.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace whisperstore {
+
+/// How the graph layer connects.
+struct GraphDatabaseConfig
+{
+    std::string type = "sqlite"; ///< sqlite (alias disabled: the relationships tables), neo4j, neo4j_cluster, none
+    std::string uri;             ///< bolt:// or neo4j://; takes precedence over host and port
+    std::string host;
+    std::uint16_t port = 7687;
+    std::string username = "neo4j";
+    std::string password; ///< a secret
+    std::string database;
+    std::vector<std::string> cluster_nodes;
+};
+
+} // namespace whisperstore

@@ -1,0 +1,144 @@
+#pragma once
+/// \file
+/// The graph interface that every graph backend implements.
+
+#include <whisperstore/core/async.hpp>
+#include <whisperstore/core/json.hpp>
+#include <whisperstore/core/operation_context.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace whisperstore {
+
+enum class NodeType { user, memory, topic, emotion, fact };
+std::string_view to_string(NodeType type) noexcept; ///< "user", "memory", …
+
+/// A typed reference to a node: `user:42`, `memory:m-1`, `topic:music`.
+struct NodeRef
+{
+    NodeType type = NodeType::user;
+    std::string id; ///< non-empty UTF-8, at most 1,024 bytes
+
+    static NodeRef user(std::string id) { return NodeRef{NodeType::user, std::move(id)}; }
+    static NodeRef memory(std::string id) { return NodeRef{NodeType::memory, std::move(id)}; }
+    static NodeRef topic(std::string id) { return NodeRef{NodeType::topic, std::move(id)}; }
+    static NodeRef emotion(std::string id) { return NodeRef{NodeType::emotion, std::move(id)}; }
+    static NodeRef fact(std::string id) { return NodeRef{NodeType::fact, std::move(id)}; }
+    /// Reads `type:id`; nothing for a bare id (one without a known type before the first colon).
+    static std::optional<NodeRef> try_parse(std::string_view text);
+    std::string text() const;
+    friend auto operator<=>(const NodeRef&, const NodeRef&) = default;
+};
+
+/// A memory found by find_connected_memories().
+struct ConnectedMemory
+{
+    std::string memory_id;
+    std::string content;
+    json::object properties;
+    int depth = 0;                               ///< edges on the shortest path
+    std::vector<std::string> relationship_types; ///< along that path; of equal paths the smallest sequence
+    double importance = 0.5;
+    json::object to_json() const;
+};
+
+/// A node or an edge of get_user_relationship_network().
+struct NetworkNode
+{
+    NodeRef node;
+    std::string content;
+    json::object properties;
+    int depth = 0;
+};
+struct NetworkEdge
+{
+    NodeRef from;
+    NodeRef to;
+    std::string relationship_type;
+    double strength = 0.5;
+    std::int64_t interaction_count = 0;
+    std::string last_interaction; ///< canonical timestamp
+    json::object properties;
+};
+/// A user's surroundings; nodes by depth, type, id; edges by from, type, to.
+struct RelationshipNetwork
+{
+    std::string user_id;
+    std::vector<NetworkNode> nodes;
+    std::vector<NetworkEdge> edges;
+    std::vector<std::pair<std::string, std::int64_t>> counts; ///< edges by relationship type, sorted by type
+    bool truncated = false; ///< whether the bound cut something off
+    json::object to_json() const;
+};
+
+/// One relationship for create_relationships().
+struct Relationship
+{
+    std::string from_node;
+    std::string to_node;
+    std::string relationship_type;
+    json::object properties;
+};
+
+/// Universal graph operations interface.
+///
+/// Creating is an upsert that merges properties: a key set to null is removed, keys not mentioned
+/// stay. Property values are scalars and lists of scalars of one kind; keys are non-empty UTF-8 of at
+/// most 255 bytes; nesting is `invalid_argument`. Three properties have a meaning: `importance`
+/// (number, of memories; default 0.5), `user_id` (text: the owner of a memory, topic, emotion or fact) and, on
+/// relationships, `strength` (number 0-1; default 0.5). Relationship types are
+/// `[A-Z][A-Z0-9_]{0,63}`. Thread safe.
+class GraphDatabaseManager
+{
+public:
+    virtual ~GraphDatabaseManager() = default;
+
+    virtual awaitable<void> initialize(OperationContext context = OperationContext()) = 0;
+    virtual awaitable<void> cleanup() = 0;
+
+    virtual awaitable<void> create_user_node(std::string user_id, json::object properties = json::object(),
+                                             OperationContext context = OperationContext()) = 0;
+    virtual awaitable<void> create_memory_node(std::string memory_id, std::string content,
+                                               json::object properties = json::object(),
+                                               OperationContext context = OperationContext()) = 0;
+    /// Creates any node: topics, emotions and facts have a content too.
+    virtual awaitable<void> create_node(NodeRef node, std::string content, json::object properties = json::object(),
+                                        OperationContext context = OperationContext()) = 0;
+
+    /// Upsert on (from, type, to): merges properties, counts the interaction, sets last_interaction.
+    /// Ends are typed references; a bare id is looked up as user, then as memory.
+    /// \throws StorageError not_found when an end is missing.
+    virtual awaitable<void> create_relationship(std::string from_node, std::string to_node, std::string relationship_type,
+                                                json::object properties = json::object(),
+                                                OperationContext context = OperationContext()) = 0;
+    /// Several in one transaction.
+    virtual awaitable<void> create_relationships(std::vector<Relationship> relationships,
+                                                 OperationContext context = OperationContext()) = 0;
+
+    /// Memories of the user within `max_depth` edges (1-10), at most `limit` (0-1,000). Edges are
+    /// followed both ways; only memories owned by the user are returned or passed through. A memory
+    /// is kept when any word of `context` is a substring (case folded) of its content, of a property
+    /// value or of a node on its path; an empty context keeps all. Order: depth, importance
+    /// descending, id. \throws StorageError not_found for an unknown user.
+    virtual awaitable<std::vector<ConnectedMemory>>
+    find_connected_memories(std::string user_id, std::string context_words, int max_depth = 3, std::int64_t limit = 50,
+                            OperationContext context = OperationContext()) = 0;
+
+    /// Nodes and edges around the user, bounded like find_connected_memories().
+    virtual awaitable<RelationshipNetwork> get_user_relationship_network(std::string user_id, int max_depth = 2,
+                                                                         std::int64_t limit = 200,
+                                                                         OperationContext context = OperationContext()) = 0;
+
+    /// Deletes the node and every edge touching it; a user takes the nodes they own along. Returns whether it existed.
+    virtual awaitable<bool> delete_node(NodeRef node, OperationContext context = OperationContext()) = 0;
+
+    /// "sqlite", "neo4j" or "neo4j_cluster".
+    virtual std::string_view graph_database_type() const noexcept = 0;
+    virtual std::vector<std::string> endpoints() const = 0;
+};
+
+} // namespace whisperstore

@@ -1,0 +1,85 @@
+#pragma once
+/// \file
+/// The filter language: one JSON form, one parser, one tree, one evaluator for every backend.
+
+#include <whisperstore/core/json.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace whisperstore {
+
+/// A condition on document metadata.
+///
+/// JSON form: `{"user_id": "u1"}` (equality; several keys are joined by and), operators
+/// `$eq $ne $gt $gte $lt $lte $in $nin $exists`, `$and $or $not`, dotted paths through objects (at
+/// most 16 deep; a key that itself contains a dot cannot be addressed). A missing key matches
+/// nothing but `$exists:false`, `$ne`, `$nin` and `$not`; `$eq:null` matches an explicit null only.
+/// A list at the leaf matches if any element does. 1 equals 1.0; a bool is not a number. `$gt`…
+/// take numbers or RFC 3339 times and do not match values of another type. Anything else is
+/// `invalid_argument`, never "match all". The empty filter `{}` matches every document.
+///
+/// Immutable, cheap to copy, thread safe.
+class Filter
+{
+public:
+    enum class Op { eq, gt, gte, lt, lte, in, exists };
+    struct Node;
+    using NodePtr = std::shared_ptr<const Node>;
+
+    /// A comparison of the values at a path. `$ne` and `$nin` are parsed as not(eq) and not(in).
+    struct Comparison
+    {
+        std::vector<std::string> path;
+        Op op = Op::eq;
+        std::vector<json::value> operands; ///< one scalar; several for `in`; a bool for `exists`
+    };
+    struct And { std::vector<NodePtr> terms; };
+    struct Or { std::vector<NodePtr> terms; };
+    struct Not { NodePtr term; };
+    struct Node { std::variant<Comparison, And, Or, Not> data; };
+
+    /// Matches every document.
+    Filter() = default;
+    explicit Filter(NodePtr root) : root_(std::move(root)) {}
+
+    /// \throws StorageError invalid_argument naming the key or operator and what is allowed.
+    static Filter parse(const json::value& expression);
+    /// \throws StorageError syntax for text that is not JSON, else as above.
+    static Filter parse_text(std::string_view text);
+
+    bool matches(const json::object& metadata) const;
+    bool matches_everything() const noexcept { return root_ == nullptr; }
+    /// The tree, for translators; null matches everything.
+    const NodePtr& root() const noexcept { return root_; }
+    /// A JSON form that parses to an equal filter.
+    json::object to_json() const;
+
+private:
+    NodePtr root_;
+};
+
+/// Builders: `filter::eq("user_id", id) && filter::gt("importance", 0.5)`.
+/// They check as Filter::parse does.
+namespace filter {
+
+Filter eq(std::string_view path, json::value value);
+Filter ne(std::string_view path, json::value value);
+Filter gt(std::string_view path, json::value value);
+Filter gte(std::string_view path, json::value value);
+Filter lt(std::string_view path, json::value value);
+Filter lte(std::string_view path, json::value value);
+Filter in(std::string_view path, json::array values);
+Filter nin(std::string_view path, json::array values);
+Filter exists(std::string_view path, bool present = true);
+
+} // namespace filter
+
+Filter operator&&(const Filter& a, const Filter& b);
+Filter operator||(const Filter& a, const Filter& b);
+Filter operator!(const Filter& a);
+
+} // namespace whisperstore

@@ -1,0 +1,38 @@
+#include "support/run.hpp"
+
+#include <thread>
+
+namespace whisperstore::test {
+
+asio::thread_pool& pool()
+{
+    static asio::thread_pool threads(2);
+    return threads;
+}
+
+bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds limit)
+{
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() >= end)
+            return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return true;
+}
+
+StorageError error_of(const std::function<void()>& action)
+{
+    try {
+        action();
+    } catch (const StorageError& error) {
+        return error;
+    } catch (const std::exception& error) {
+        ADD_FAILURE() << "expected a StorageError, got: " << error.what();
+        return StorageError(StorageErrc::closed, "another exception");
+    }
+    ADD_FAILURE() << "expected a StorageError, nothing was thrown";
+    return StorageError(StorageErrc::closed, "no exception");
+}
+
+} // namespace whisperstore::test
