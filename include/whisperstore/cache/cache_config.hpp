@@ -2,6 +2,8 @@
 /// \file
 /// Settings of the conversation cache.
 
+#include <whisperstore/core/tls_config.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -25,6 +27,7 @@ struct CacheConfig
     std::string redis_password; ///< a secret
     std::string redis_url;      ///< takes precedence; may hold a secret
     std::vector<std::string> cluster_nodes;
+    TlsConfig tls = {};
 };
 
 /// The reference's settings per deployment: desktop, docker, kubernetes.

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -130,9 +131,11 @@ public:
     ///@}
 
 protected:
-    /// Runs one migration script and, in the same transaction, `record` (an INSERT). Nothing happens
-    /// when `probe` (a SELECT) already finds a row.
-    virtual awaitable<void> run_script(std::string script, Query record, OperationContext context) = 0;
+    /// Runs a script of many statements and then the query that `record` makes of the milliseconds
+    /// it took, in one transaction; nothing of both when `probe` (a SELECT, run first in the same
+    /// transaction) finds a row.
+    virtual awaitable<void> run_script(std::string script, Query probe, std::function<Query(std::int64_t)> record,
+                                       OperationContext context) = 0;
 };
 
 } // namespace whisperstore

@@ -98,7 +98,7 @@ public:
             return *this;
         }
         void operator++(int) noexcept { ++row_.index_; }
-        friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.row_.index_ == b.row_.index_; }
+        bool operator==(const iterator& other) const noexcept { return row_.index_ == other.row_.index_; }
 
     private:
         friend class Rows;

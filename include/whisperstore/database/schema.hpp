@@ -2,15 +2,14 @@
 /// \file
 /// The portable schema: defined once, rendered per database.
 
+#include <whisperstore/core/sql_dialect.hpp>
+
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace whisperstore {
-
-enum class SqlDialect { sqlite, postgresql };
-std::string_view to_string(SqlDialect dialect) noexcept;
 
 /// Statements that create tables, in order: object name → SQL (one or more statements).
 using TableDefinitions = std::vector<std::pair<std::string, std::string>>;

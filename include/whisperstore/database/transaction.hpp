@@ -20,9 +20,9 @@ public:
     virtual awaitable<QueryResult> execute(std::string sql, Parameters parameters, OperationContext context) = 0;
     virtual awaitable<void> savepoint(int level, OperationContext context) = 0;
     virtual awaitable<void> release(int level, OperationContext context) = 0;
-    virtual awaitable<void> rollback_to(int level, OperationContext context) = 0;
     virtual awaitable<void> commit(OperationContext context) = 0;
-    virtual awaitable<void> rollback() = 0;
+    /// To the start of a level; does not stop for cancellation.
+    virtual awaitable<void> rollback(int level) = 0;
     /// The object was dropped at this level without commit or rollback: roll back in the background.
     virtual void abandon(int level) noexcept = 0;
 };
@@ -55,7 +55,8 @@ public:
     /// Makes it durable (outermost), or part of the outer transaction. An error of a commit carries
     /// its outcome; when that is `unknown` the transaction may have happened.
     awaitable<void> commit(OperationContext context = OperationContext());
-    /// Undoes everything since it began. Not affected by the coroutine's cancellation state.
+    /// Undoes everything since it began. Once started it is not stopped by cancellation; in a
+    /// coroutine that was cancelled already, let the object go instead (Asio ends every co_await there).
     awaitable<void> rollback();
     /// Whether commit or rollback is still to come.
     bool active() const noexcept;

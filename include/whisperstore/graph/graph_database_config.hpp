@@ -2,6 +2,8 @@
 /// \file
 /// Settings of the graph layer.
 
+#include <whisperstore/core/tls_config.hpp>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -19,6 +21,7 @@ struct GraphDatabaseConfig
     std::string password; ///< a secret
     std::string database;
     std::vector<std::string> cluster_nodes;
+    TlsConfig tls = {};
 };
 
 } // namespace whisperstore

@@ -2,6 +2,8 @@
 /// \file
 /// Settings of the vector layer.
 
+#include <whisperstore/core/tls_config.hpp>
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -22,6 +24,7 @@ struct VectorDatabaseConfig
     std::string api_key;                     ///< a secret
     std::vector<std::string> cluster_nodes;
     bool backup_enabled = true;
+    TlsConfig tls = {};
 };
 
 } // namespace whisperstore

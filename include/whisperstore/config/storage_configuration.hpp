@@ -1,0 +1,32 @@
+#pragma once
+/// \file
+/// The complete configuration of a storage layer.
+
+#include <whisperstore/cache/cache_config.hpp>
+#include <whisperstore/config/environment_detector.hpp>
+#include <whisperstore/core/json.hpp>
+#include <whisperstore/database/database_config.hpp>
+#include <whisperstore/graph/graph_database_config.hpp>
+#include <whisperstore/vector/vector_database_config.hpp>
+
+#include <filesystem>
+
+namespace whisperstore {
+
+/// What AdaptiveConfigManager comes to; may also be built, or changed, by hand.
+struct StorageConfiguration
+{
+    DatabaseConfig database = {};
+    VectorDatabaseConfig vector_database = {};
+    CacheConfig cache = {};
+    GraphDatabaseConfig graph_database = {};
+    int scale_tier = 1; ///< 1, 2 or 4, as detected, whatever the backends are
+    Environment environment = Environment::desktop;
+    std::filesystem::path data_dir = {};            ///< folder of everything stored locally
+    std::filesystem::path embedding_model_dir = {}; ///< empty: the application decides
+
+    /// For people and logs: secrets are `***`, URLs without their password.
+    json::object to_json() const;
+};
+
+} // namespace whisperstore

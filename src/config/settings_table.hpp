@@ -1,0 +1,157 @@
+#pragma once
+// The table itself, apart from the code that reads it.
+
+#include <whisperstore/config/settings.hpp>
+
+#include <array>
+
+namespace whisperstore::config {
+
+consteval Setting text(std::string_view name, std::string_view variable, std::string_view description)
+{
+    return {name, variable, SettingKind::text, "", 0, 0, false, description};
+}
+consteval Setting secret(std::string_view name, std::string_view variable, std::string_view description)
+{
+    return {name, variable, SettingKind::text, "", 0, 0, true, description};
+}
+consteval Setting choice(std::string_view name, std::string_view variable, std::string_view allowed,
+                         std::string_view description)
+{
+    return {name, variable, SettingKind::choice, allowed, 0, 0, false, description};
+}
+consteval Setting boolean(std::string_view name, std::string_view variable, std::string_view description)
+{
+    return {name, variable, SettingKind::boolean, "", 0, 0, false, description};
+}
+consteval Setting integer(std::string_view name, std::string_view variable, double minimum, double maximum,
+                          std::string_view description)
+{
+    return {name, variable, SettingKind::integer, "", minimum, maximum, false, description};
+}
+consteval Setting port(std::string_view name, std::string_view variable, std::string_view description)
+{
+    return integer(name, variable, 1, 65535, description);
+}
+consteval Setting number(std::string_view name, std::string_view variable, double minimum, double maximum,
+                         std::string_view description)
+{
+    return {name, variable, SettingKind::number, "", minimum, maximum, false, description};
+}
+consteval Setting hosts(std::string_view name, std::string_view variable, std::string_view description)
+{
+    return {name, variable, SettingKind::hosts, "", 0, 0, false, description};
+}
+consteval Setting url(std::string_view name, std::string_view variable, std::string_view schemes,
+                      std::string_view description)
+{
+    return {name, variable, SettingKind::url, schemes, 0, 0, false, description};
+}
+consteval Setting path(std::string_view name, std::string_view variable, std::string_view description)
+{
+    return {name, variable, SettingKind::path, "", 0, 0, false, description};
+}
+
+inline constexpr std::array settings_table = {
+    path("general.data_dir", "WHISPERENGINE_DATA_DIR", "Folder of everything that is stored on this machine."),
+    path("general.embedding_model_dir", "WHISPERENGINE_EMBEDDING_MODEL_DIR", "Folder of the local embedding model."),
+    boolean("general.read_only", "WHISPERENGINE_READ_ONLY",
+            "Open the local stores beside a process that writes them; nothing can be written."),
+    boolean("general.backup_enabled", "WHISPERENGINE_BACKUP_ENABLED", "Whether scheduled backups include the stores."),
+    number("general.backup_interval_hours", "WHISPERENGINE_BACKUP_INTERVAL_HOURS", 0.01, 8760,
+           "Hours between scheduled backups."),
+
+    choice("database.type", "WHISPERENGINE_DATABASE_TYPE", "sqlite,postgresql,postgresql_cluster", "Database backend."),
+    url("database.url", "WHISPERENGINE_DATABASE_URL", "sqlite,postgresql,postgres",
+        "The database as one URL; chooses the backend where no type is set."),
+    url("database.platform_url", "DATABASE_URL", "",
+        "The database as hosting platforms give it; used only where WHISPERENGINE_DATABASE_TYPE is set."),
+    integer("database.pool_size", "WHISPERENGINE_DATABASE_POOL_SIZE", 1, 1000,
+            "Connections; with SQLite the readers beside the one writer, at most 64."),
+    choice("database.synchronous", "WHISPERENGINE_DATABASE_SYNCHRONOUS", "FULL,NORMAL",
+           "SQLite: FULL survives power loss, NORMAL only a crash of the process."),
+    integer("database.busy_timeout_ms", "WHISPERENGINE_DATABASE_BUSY_TIMEOUT_MS", 0, 3600000,
+            "SQLite: milliseconds to wait for another process's lock."),
+    integer("database.transaction_idle_limit_ms", "WHISPERENGINE_DATABASE_TRANSACTION_IDLE_LIMIT_MS", 1, 3600000,
+            "Milliseconds after which an idle scoped transaction is rolled back."),
+
+    hosts("postgres.host", "POSTGRES_HOST", "PostgreSQL server, or a cluster's as h1:5432,h2:5432."),
+    port("postgres.port", "POSTGRES_PORT", "Port of hosts that name none."),
+    text("postgres.db", "POSTGRES_DB", "Database name."),
+    text("postgres.user", "POSTGRES_USER", "User name."),
+    secret("postgres.password", "POSTGRES_PASSWORD", "Password; any characters."),
+    choice("postgres.sslmode", "POSTGRES_SSLMODE", "disable,allow,prefer,require,verify-ca,verify-full",
+           "TLS as libpq understands it."),
+    path("postgres.sslrootcert", "POSTGRES_SSLROOTCERT", "PEM file of the authorities to trust."),
+    path("postgres.sslcert", "POSTGRES_SSLCERT", "PEM file of the client certificate."),
+    path("postgres.sslkey", "POSTGRES_SSLKEY", "PEM file of the client certificate's key."),
+
+    choice("vector_database.type", "WHISPERENGINE_VECTOR_DB_TYPE",
+           "local_qdrant,http_qdrant,distributed_qdrant,local_chromadb,http_chromadb,distributed_chromadb",
+           "Vector database backend."),
+    choice("vector_database.synchronous", "WHISPERENGINE_VECTOR_DB_SYNCHRONOUS", "FULL,NORMAL",
+           "local_qdrant: as WHISPERENGINE_DATABASE_SYNCHRONOUS."),
+
+    url("qdrant.url", "QDRANT_URL", "http,https", "Qdrant as one URL; chooses the backend where no type is set."),
+    hosts("qdrant.host", "QDRANT_HOST", "Qdrant server."),
+    port("qdrant.port", "QDRANT_PORT", "HTTP port of hosts that name none."),
+    hosts("qdrant.nodes", "QDRANT_NODES", "Nodes of one Qdrant cluster: h1:6333,h2:6333."),
+    secret("qdrant.api_key", "QDRANT_API_KEY", "API key."),
+    boolean("qdrant.tls", "QDRANT_TLS", "Use TLS."),
+    boolean("qdrant.tls_verify", "QDRANT_TLS_VERIFY", "Check the server's certificate and name."),
+    path("qdrant.tls_ca_file", "QDRANT_TLS_CA_FILE", "PEM file of the authorities to trust."),
+    path("qdrant.tls_cert_file", "QDRANT_TLS_CERT_FILE", "PEM file of the client certificate."),
+    path("qdrant.tls_key_file", "QDRANT_TLS_KEY_FILE", "PEM file of the client certificate's key."),
+
+    url("chromadb.url", "CHROMADB_URL", "http,https", "Chroma as one URL; chooses the backend where no type is set."),
+    hosts("chromadb.host", "CHROMADB_HOST", "Chroma server."),
+    port("chromadb.port", "CHROMADB_PORT", "Port of hosts that name none."),
+    hosts("chromadb.nodes", "CHROMADB_NODES", "Nodes of one Chroma deployment: h1:8000,h2:8000."),
+    secret("chromadb.api_token", "CHROMADB_API_TOKEN", "API token."),
+    boolean("chromadb.tls", "CHROMADB_TLS", "Use TLS."),
+    boolean("chromadb.tls_verify", "CHROMADB_TLS_VERIFY", "Check the server's certificate and name."),
+    path("chromadb.tls_ca_file", "CHROMADB_TLS_CA_FILE", "PEM file of the authorities to trust."),
+    path("chromadb.tls_cert_file", "CHROMADB_TLS_CERT_FILE", "PEM file of the client certificate."),
+    path("chromadb.tls_key_file", "CHROMADB_TLS_KEY_FILE", "PEM file of the client certificate's key."),
+
+    choice("cache.type", "WHISPERENGINE_CACHE_TYPE", "memory,redis,redis_cluster", "Conversation cache backend."),
+    number("cache.timeout_minutes", "WHISPERENGINE_CACHE_TIMEOUT_MINUTES", 0.01, 525600,
+           "Minutes after its last write that a channel expires."),
+    integer("cache.max_messages", "WHISPERENGINE_CACHE_MAX_MESSAGES", 1, 1000000, "Messages kept per channel."),
+    integer("cache.bootstrap_limit", "WHISPERENGINE_CACHE_BOOTSTRAP_LIMIT", 0, 1000000,
+            "Messages read from the history for a channel that is not cached."),
+    integer("cache.max_channels", "WHISPERENGINE_CACHE_MAX_CHANNELS", 1, 100000000,
+            "memory: channels kept; the least recently used go first."),
+
+    url("redis.url", "REDIS_URL", "redis,rediss", "Redis as one URL; chooses the backend where no type is set."),
+    hosts("redis.host", "REDIS_HOST", "Redis server, or the one address in front of a cluster."),
+    port("redis.port", "REDIS_PORT", "Port of hosts that name none."),
+    integer("redis.db", "REDIS_DB", 0, 1000000, "Database number; a cluster has only 0."),
+    text("redis.username", "REDIS_USERNAME", "User name (Redis 6 access lists)."),
+    secret("redis.password", "REDIS_PASSWORD", "Password."),
+    hosts("redis.cluster_nodes", "REDIS_CLUSTER_NODES", "Some nodes of a Redis Cluster: h1:6379,h2:6379."),
+    boolean("redis.tls", "REDIS_TLS", "Use TLS."),
+    boolean("redis.tls_verify", "REDIS_TLS_VERIFY", "Check the server's certificate and name."),
+    path("redis.tls_ca_file", "REDIS_TLS_CA_FILE", "PEM file of the authorities to trust."),
+    path("redis.tls_cert_file", "REDIS_TLS_CERT_FILE", "PEM file of the client certificate."),
+    path("redis.tls_key_file", "REDIS_TLS_KEY_FILE", "PEM file of the client certificate's key."),
+
+    choice(
+        "graph_database.type", "WHISPERENGINE_GRAPH_DB_TYPE", "sqlite,disabled,neo4j,neo4j_cluster,none",
+        "Graph backend; disabled is another word for sqlite (the relationships tables), none switches the layer off."),
+
+    url("neo4j.uri", "NEO4J_URI", "neo4j,neo4j+s,neo4j+ssc,bolt,bolt+s,bolt+ssc",
+        "Neo4j as one URI; chooses the backend where no type is set."),
+    hosts("neo4j.host", "NEO4J_HOST", "Neo4j server, or one address of a cluster."),
+    port("neo4j.port", "NEO4J_PORT", "Bolt port of hosts that name none."),
+    text("neo4j.username", "NEO4J_USERNAME", "User name."),
+    secret("neo4j.password", "NEO4J_PASSWORD", "Password."),
+    text("neo4j.database", "NEO4J_DATABASE", "Database name; empty for the server's default."),
+    boolean("neo4j.tls", "NEO4J_TLS", "Use TLS."),
+    boolean("neo4j.tls_verify", "NEO4J_TLS_VERIFY", "Check the server's certificate and name."),
+    path("neo4j.tls_ca_file", "NEO4J_TLS_CA_FILE", "PEM file of the authorities to trust."),
+    path("neo4j.tls_cert_file", "NEO4J_TLS_CERT_FILE", "PEM file of the client certificate."),
+    path("neo4j.tls_key_file", "NEO4J_TLS_KEY_FILE", "PEM file of the client certificate's key."),
+};
+
+} // namespace whisperstore::config

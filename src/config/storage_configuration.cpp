@@ -1,0 +1,113 @@
+#include <whisperstore/config/storage_configuration.hpp>
+#include <whisperstore/core/connection_url.hpp>
+
+namespace whisperstore {
+
+namespace {
+
+std::string hidden(const std::string& secret) { return secret.empty() ? "" : "***"; }
+std::string without_password(const std::string& url) { return url.empty() ? "" : redact_url(url); }
+
+json::array list(const std::vector<std::string>& items)
+{
+    json::array out;
+    for (const std::string& item : items)
+        out.emplace_back(item);
+    return out;
+}
+
+json::object tls_json(const TlsConfig& tls)
+{
+    json::object out;
+    out["enabled"] = tls.enabled;
+    out["verify"] = tls.verify;
+    out["ca_file"] = tls.ca_file.string();
+    out["cert_file"] = tls.cert_file.string();
+    out["key_file"] = tls.key_file.string();
+    return out;
+}
+
+json::object database_json(const DatabaseConfig& config)
+{
+    json::object out;
+    out["type"] = config.type;
+    out["connection_string"] = without_password(config.connection_string);
+    out["pool_size"] = config.pool_size;
+    out["backup_enabled"] = config.backup_enabled;
+    out["backup_interval_hours"] = config.backup_interval_hours;
+    out["read_only"] = config.read_only;
+    out["synchronous"] = config.synchronous;
+    out["busy_timeout_ms"] = config.busy_timeout.count();
+    out["transaction_idle_limit_ms"] = config.transaction_idle_limit.count();
+    out["cluster_nodes"] = list(config.cluster_nodes);
+    return out;
+}
+
+json::object vector_json(const VectorDatabaseConfig& config)
+{
+    json::object out;
+    out["type"] = config.type;
+    out["persist_directory"] = config.persist_directory.string();
+    out["read_only"] = config.read_only;
+    out["synchronous"] = config.synchronous;
+    out["host"] = config.host;
+    out["port"] = config.port;
+    out["url"] = without_password(config.url);
+    out["api_key"] = hidden(config.api_key);
+    out["cluster_nodes"] = list(config.cluster_nodes);
+    out["backup_enabled"] = config.backup_enabled;
+    out["tls"] = tls_json(config.tls);
+    return out;
+}
+
+json::object cache_json(const CacheConfig& config)
+{
+    json::object out;
+    out["type"] = config.type;
+    out["timeout_minutes"] = config.timeout_minutes;
+    out["max_messages"] = config.max_messages;
+    out["bootstrap_limit"] = config.bootstrap_limit;
+    out["max_channels"] = config.max_channels;
+    out["redis_host"] = config.redis_host;
+    out["redis_port"] = config.redis_port;
+    out["redis_db"] = config.redis_db;
+    out["redis_username"] = config.redis_username;
+    out["redis_password"] = hidden(config.redis_password);
+    out["redis_url"] = without_password(config.redis_url);
+    out["cluster_nodes"] = list(config.cluster_nodes);
+    out["tls"] = tls_json(config.tls);
+    return out;
+}
+
+json::object graph_json(const GraphDatabaseConfig& config)
+{
+    json::object out;
+    out["type"] = config.type;
+    out["uri"] = without_password(config.uri);
+    out["host"] = config.host;
+    out["port"] = config.port;
+    out["username"] = config.username;
+    out["password"] = hidden(config.password);
+    out["database"] = config.database;
+    out["cluster_nodes"] = list(config.cluster_nodes);
+    out["tls"] = tls_json(config.tls);
+    return out;
+}
+
+} // namespace
+
+json::object StorageConfiguration::to_json() const
+{
+    json::object out;
+    out["environment"] = to_string(environment);
+    out["scale_tier"] = scale_tier;
+    out["data_dir"] = data_dir.string();
+    out["embedding_model_dir"] = embedding_model_dir.string();
+    out["database"] = database_json(database);
+    out["vector_database"] = vector_json(vector_database);
+    out["cache"] = cache_json(cache);
+    out["graph_database"] = graph_json(graph_database);
+    return out;
+}
+
+} // namespace whisperstore

@@ -1,0 +1,153 @@
+#include "core/job.hpp"
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace whisperstore {
+
+StorageError abort_error(AbortReason reason, std::string_view what)
+{
+    if (reason == AbortReason::timeout)
+        return StorageError(StorageErrc::timeout, "the deadline passed during " + std::string(what));
+    return StorageError(StorageErrc::cancelled, std::string(what) + " was cancelled by its caller");
+}
+
+namespace {
+
+// Asio's awaitable handlers know the entry frame of their coroutine. It serves as an identity only:
+// it is compared, never dereferenced. Without it (another kind of handler) there is no identity.
+template <typename Handler>
+const void* coroutine_of(Handler& handler) noexcept
+{
+    if constexpr (requires { handler.entry_point(); })
+        return handler.entry_point();
+    else
+        return nullptr;
+}
+
+} // namespace
+
+struct Job::Initiation
+{
+    std::shared_ptr<Job> job;
+    std::function<void(std::shared_ptr<Job>)> submit;
+    std::optional<OperationContext::Clock::time_point> deadline;
+    bool interruptible = true;
+
+    template <typename Handler>
+    void operator()(Handler&& handler)
+    {
+        job->coroutine_ = coroutine_of(handler);
+        job->executor_ = asio::get_associated_executor(handler);
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        job->handler_ = std::forward<Handler>(handler);
+        if (interruptible && slot.is_connected()) {
+            slot.assign([job = std::weak_ptr<Job>(job)](asio::cancellation_type type) {
+                if (type != asio::cancellation_type::none)
+                    if (auto alive = job.lock())
+                        alive->abort(AbortReason::cancelled);
+            });
+        }
+        if (deadline) {
+            job->timer_ = std::make_unique<asio::steady_timer>(job->executor_, *deadline);
+            job->timer_->async_wait([job = std::weak_ptr<Job>(job)](boost::system::error_code error) {
+                if (!error)
+                    if (auto alive = job.lock())
+                        alive->abort(AbortReason::timeout);
+            });
+        }
+        // Once handed over, the job may end and the coroutine's frame, with this object in it, may be
+        // gone before submit() returns: from here on only locals.
+        const auto hand_over = std::move(submit);
+        const auto handed = std::move(job);
+        try {
+            hand_over(handed);
+        } catch (...) {
+            if (handed->begin())
+                handed->complete(std::current_exception());
+        }
+    }
+};
+
+bool Job::begin() noexcept
+{
+    State expected = State::queued;
+    return state_.compare_exchange_strong(expected, State::running, std::memory_order_acq_rel);
+}
+
+void Job::complete(std::exception_ptr error) noexcept
+{
+    state_.store(State::done, std::memory_order_release);
+    finish(std::move(error));
+}
+
+void Job::abort(AbortReason reason) noexcept
+{
+    AbortReason none = AbortReason::none;
+    if (!abort_.compare_exchange_strong(none, reason, std::memory_order_acq_rel))
+        return;
+    State expected = State::queued;
+    if (state_.compare_exchange_strong(expected, State::done, std::memory_order_acq_rel))
+        finish(std::make_exception_ptr(abort_error(reason, "waiting for its turn")));
+    else if (expected == State::running)
+        on_abort();
+}
+
+void Job::finish(std::exception_ptr error) noexcept
+{
+    // The timer and the slot belong to the coroutine's executor, so they are left there.
+    if (!handler_)
+        return; // nobody waits
+    asio::post(executor_, [self = shared_from_this(), error = std::move(error)]() mutable {
+        if (self->timer_)
+            self->timer_->cancel();
+        auto handler = std::move(self->handler_);
+        self.reset();
+        std::move(handler)(std::move(error));
+    });
+}
+
+awaitable<void> Job::wait(std::shared_ptr<Job> job, std::function<void(std::shared_ptr<Job>)> submit,
+                          OperationContext context)
+{
+    Initiation initiation{std::move(job), std::move(submit), context.deadline, true};
+    co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(std::exception_ptr)>(std::move(initiation),
+                                                                                         asio::use_awaitable);
+}
+
+awaitable<void> Job::wait_uninterrupted(std::shared_ptr<Job> job, std::function<void(std::shared_ptr<Job>)> submit)
+{
+    Initiation initiation{std::move(job), std::move(submit), std::nullopt, false};
+    co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(std::exception_ptr)>(std::move(initiation),
+                                                                                         asio::use_awaitable);
+}
+
+namespace {
+
+struct IdentityInitiation
+{
+    const void** identity;
+    template <typename Handler>
+    void operator()(Handler&& handler)
+    {
+        *identity = coroutine_of(handler);
+        auto executor = asio::get_associated_executor(handler);
+        asio::dispatch(executor, std::forward<Handler>(handler));
+    }
+};
+
+} // namespace
+
+awaitable<const void*> current_coroutine()
+{
+    const void* identity = nullptr;
+    IdentityInitiation initiation{&identity};
+    co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(std::move(initiation), asio::use_awaitable);
+    co_return identity;
+}
+
+} // namespace whisperstore

@@ -1,0 +1,75 @@
+#pragma once
+// Work done on another thread whose end resumes the awaiting coroutine.
+
+#include <whisperstore/core/async.hpp>
+#include <whisperstore/core/error.hpp>
+#include <whisperstore/core/operation_context.hpp>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+
+namespace whisperstore {
+
+enum class AbortReason : std::uint8_t { none, cancelled, timeout };
+
+/// The StorageError of an aborted operation.
+StorageError abort_error(AbortReason reason, std::string_view what);
+
+/// One unit of work. The awaiting side suspends in `wait()`; a worker thread calls begin(), does the
+/// work and calls complete(). Cancellation and the deadline call abort(): a job still queued ends at
+/// once, a running one is asked to stop through on_abort(). Each job completes exactly once.
+class Job : public std::enable_shared_from_this<Job>
+{
+public:
+    Job() = default;
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+    virtual ~Job() = default;
+
+    /// Worker: takes the job; false when it was aborted while queued (then forget it).
+    bool begin() noexcept;
+    /// Worker: ends the job and resumes the coroutine on its executor.
+    void complete(std::exception_ptr error = nullptr) noexcept;
+    /// Any thread.
+    void abort(AbortReason reason) noexcept;
+    AbortReason abort_reason() const noexcept { return abort_.load(std::memory_order_acquire); }
+
+    /// Identity of the coroutine that waits (null when it cannot be told): equal for all frames of
+    /// one co_spawn.
+    const void* coroutine() const noexcept { return coroutine_; }
+
+    /// Suspends until complete(). `submit` hands the job to a worker and may throw to refuse it.
+    static awaitable<void> wait(std::shared_ptr<Job> job, std::function<void(std::shared_ptr<Job>)> submit,
+                                OperationContext context);
+    /// As wait(), but cancellation and deadline do not reach the job: for rollbacks.
+    static awaitable<void> wait_uninterrupted(std::shared_ptr<Job> job,
+                                              std::function<void(std::shared_ptr<Job>)> submit);
+
+protected:
+    /// Asks running work to stop, from any thread. complete() must still follow.
+    virtual void on_abort() noexcept {}
+
+private:
+    struct Initiation;
+    enum class State : std::uint8_t { queued, running, done };
+    void finish(std::exception_ptr error) noexcept;
+
+    std::atomic<State> state_{State::queued};
+    std::atomic<AbortReason> abort_{AbortReason::none};
+    const void* coroutine_ = nullptr;
+    asio::any_completion_handler<void(std::exception_ptr)> handler_;
+    asio::any_io_executor executor_;
+    std::unique_ptr<asio::steady_timer> timer_;
+};
+
+/// Identity of the calling coroutine, as Job::coroutine() gives it.
+awaitable<const void*> current_coroutine();
+
+} // namespace whisperstore

@@ -1,0 +1,224 @@
+#include "database/sqlite_query.hpp"
+
+#include <sqlite3.h>
+
+#include <array>
+#include <cstring>
+
+namespace whisperstore {
+
+namespace {
+
+// Operations between two calls of the progress handler, and the call at which a read is over its
+// budget. SQLite carries the count over from run to run, so the first call may come at once.
+constexpr int operations_per_call = 1000;
+constexpr int calls_allowed = 3;
+constexpr std::size_t inline_rows = 256;
+constexpr std::size_t inline_bytes = 256 * 1024;
+
+bool begins_like_a_read(std::string_view keyword) noexcept
+{
+    return keyword == "SELECT" || keyword == "WITH" || keyword == "VALUES" || keyword == "EXPLAIN" ||
+           keyword.starts_with("PRAGMA");
+}
+
+/// Functions whose single call is short for any argument of a few kilobytes.
+bool is_short_function(std::string_view name) noexcept
+{
+    constexpr std::array known{"length", "lower",  "upper", "abs", "coalesce", "ifnull", "nullif", "substr", "min",
+                               "max",    "sum",    "total", "avg", "count",    "typeof", "round",  "trim",   "instr",
+                               "json_extract", "strftime", "datetime", "date", "iif", "like", "glob"};
+    const std::string_view base = name.substr(0, name.find('('));
+    for (const char* function : known)
+        if (base == function)
+            return true;
+    return false;
+}
+
+/// Reads the program of a statement: virtual tables, count(*) over a whole tree and unknown
+/// functions can do unbounded work in a single operation, which no budget interrupts.
+bool is_inline_program(sqlite::Connection& connection, const std::string& sql)
+{
+    constexpr std::array unbounded{"VOpen", "VFilter", "Count", "IntegrityCk", "Vacuum", "Checkpoint", "JournalMode"};
+    sqlite::Statement program = connection.prepare("EXPLAIN " + sql);
+    while (program.step()) {
+        const std::string_view operation = program.column_text(1);
+        for (const char* name : unbounded)
+            if (operation == name)
+                return false;
+        if ((operation == "Function" || operation == "PureFunc" || operation == "AggStep" || operation == "AggStep1") &&
+            !is_short_function(program.column_text(5)))
+            return false;
+    }
+    return true;
+}
+
+struct Budget
+{
+    int calls = 0;
+    static int spend(void* self) noexcept { return ++static_cast<Budget*>(self)->calls >= calls_allowed ? 1 : 0; }
+};
+
+/// Sets the progress handler for a scope.
+class ProgressHandler
+{
+public:
+    ProgressHandler(sqlite3* handle, Budget& budget) noexcept : handle_(handle)
+    {
+        sqlite3_progress_handler(handle_, operations_per_call, &Budget::spend, &budget);
+    }
+    ~ProgressHandler() { sqlite3_progress_handler(handle_, 0, nullptr, nullptr); }
+    ProgressHandler(const ProgressHandler&) = delete;
+    ProgressHandler& operator=(const ProgressHandler&) = delete;
+
+private:
+    sqlite3* handle_;
+};
+
+} // namespace
+
+std::shared_ptr<SqliteQuery> SqliteQueryCache::get(const std::string& sql)
+{
+    {
+        const std::lock_guard lock(mutex_);
+        if (const auto found = by_text_.find(sql); found != by_text_.end()) {
+            entries_.splice(entries_.begin(), entries_, found->second);
+            return found->second->second;
+        }
+    }
+    auto query = std::make_shared<SqliteQuery>();
+    query->translated = sql::translate(sql, SqlDialect::sqlite);
+    sql::check_allowed(query->translated);
+    query->may_be_read = begins_like_a_read(query->translated.keyword);
+    if (query->translated.keyword != "SELECT")
+        query->inline_class = SqliteQuery::Inline::no;
+
+    const std::lock_guard lock(mutex_);
+    if (by_text_.contains(sql))
+        return query;
+    if (entries_.size() >= capacity) {
+        by_text_.erase(entries_.back().first);
+        entries_.pop_back();
+    }
+    entries_.emplace_front(sql, query);
+    by_text_.emplace(entries_.front().first, entries_.begin());
+    return query;
+}
+
+BoundQuery bind_query(SqliteQueryCache& cache, const std::string& sql, Parameters parameters)
+{
+    BoundQuery bound;
+    bound.query = cache.get(sql);
+    sql::check_arguments(parameters);
+    bound.order = sql::argument_order(bound.query->translated, parameters);
+    bound.parameters = std::move(parameters);
+    return bound;
+}
+
+sqlite::Statement prepare(sqlite::Connection& connection, const BoundQuery& query)
+{
+    const sql::TranslatedQuery& translated = query.query->translated;
+    sqlite::Statement statement = connection.prepare(translated.sql);
+    if (static_cast<std::size_t>(statement.parameter_count()) != translated.placeholder_count)
+        throw StorageError(StorageErrc::invalid_argument,
+                           "SQLite finds " + std::to_string(statement.parameter_count()) +
+                               " placeholders in the query where " + std::to_string(translated.placeholder_count) +
+                               " were meant: use only ?, :name or $1");
+    int index = 0;
+    for (const std::size_t argument : query.order)
+        statement.bind(++index, query.parameters[argument].value);
+    return statement;
+}
+
+std::vector<std::string> column_names(const sqlite::Statement& statement)
+{
+    std::vector<std::string> names;
+    const int count = statement.column_count();
+    names.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i)
+        names.push_back(statement.column_name(i));
+    return names;
+}
+
+std::vector<bool> boolean_columns(const sqlite::Statement& statement)
+{
+    std::vector<bool> booleans;
+    const int count = statement.column_count();
+    for (int i = 0; i < count; ++i) {
+        const char* declared = sqlite3_column_decltype(statement.handle(), i);
+        booleans.push_back(declared && sqlite3_stricmp(declared, "BOOLEAN") == 0);
+    }
+    return booleans;
+}
+
+void add_row(RowsBuilder& rows, const sqlite::Statement& statement, const std::vector<bool>& booleans)
+{
+    const int count = statement.column_count();
+    for (int i = 0; i < count; ++i) {
+        switch (sqlite3_column_type(statement.handle(), i)) {
+        case SQLITE_INTEGER:
+            if (booleans[static_cast<std::size_t>(i)])
+                rows.add(statement.column_int(i) != 0);
+            else
+                rows.add(statement.column_int(i));
+            break;
+        case SQLITE_FLOAT: rows.add(statement.column_real(i)); break;
+        case SQLITE_TEXT: rows.add_text(statement.column_text(i)); break;
+        case SQLITE_BLOB: rows.add_blob(statement.column_blob(i)); break;
+        default: rows.add_null(); break;
+        }
+    }
+}
+
+QueryResult run_query(sqlite::Connection& connection, const BoundQuery& query)
+{
+    sqlite::Statement statement = prepare(connection, query);
+    QueryResult result;
+    const sqlite3_int64 changes_before = sqlite3_total_changes64(connection.handle());
+    if (statement.column_count() > 0) {
+        RowsBuilder rows(column_names(statement));
+        const std::vector<bool> booleans = boolean_columns(statement);
+        while (statement.step())
+            add_row(rows, statement, booleans);
+        result.row_count = static_cast<std::int64_t>(rows.row_count());
+        result.rows = rows.finish();
+    } else {
+        statement.run();
+        // changes() keeps the number of an earlier statement where this one changed no row.
+        if (sqlite3_total_changes64(connection.handle()) != changes_before)
+            result.row_count = connection.changes();
+    }
+    return result;
+}
+
+bool run_inline(sqlite::Connection& connection, const BoundQuery& query, QueryResult& result)
+{
+    SqliteQuery& shared = *query.query;
+    if (shared.inline_class == SqliteQuery::Inline::unknown)
+        shared.inline_class = is_inline_program(connection, shared.translated.sql) ? SqliteQuery::Inline::yes
+                                                                                   : SqliteQuery::Inline::no;
+    if (shared.inline_class == SqliteQuery::Inline::no)
+        return false;
+
+    sqlite::Statement statement = prepare(connection, query);
+    RowsBuilder rows(column_names(statement));
+    const std::vector<bool> booleans = boolean_columns(statement);
+    Budget budget;
+    const ProgressHandler handler(connection.handle(), budget);
+    try {
+        while (statement.step()) {
+            add_row(rows, statement, booleans);
+            if (rows.row_count() > inline_rows || rows.bytes() > inline_bytes)
+                return false;
+        }
+    } catch (const StorageError& error) {
+        if (sqlite::is_interrupt(error))
+            return false;
+        throw;
+    }
+    result.row_count = static_cast<std::int64_t>(rows.row_count());
+    result.rows = rows.finish();
+    return true;
+}
+
+} // namespace whisperstore

@@ -1,0 +1,66 @@
+#pragma once
+// Scoped transactions of SQLiteAdapter: the writer thread serves one transaction until it ends.
+
+#include <whisperstore/database/transaction.hpp>
+
+#include "database/sqlite_query.hpp"
+#include "sqlite/store.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+namespace whisperstore {
+
+/// One open transaction, shared by the Transaction object, the writer thread and the adapter.
+class SqliteTransaction final : public TransactionBackend, public std::enable_shared_from_this<SqliteTransaction>
+{
+public:
+    SqliteTransaction(std::shared_ptr<sqlite::Store> store, std::shared_ptr<SqliteQueryCache> cache,
+                      std::chrono::milliseconds idle_limit);
+
+    /// Waits for the writer and begins. Called once.
+    awaitable<void> begin(OperationContext context);
+    /// Ends it from the adapter's side: `closed` for its owner.
+    void close() noexcept;
+    bool open() const noexcept { return open_.load(std::memory_order_acquire); }
+    /// Whether a coroutine or session owns it.
+    bool owned_by(const void* coroutine, const Session* session) const noexcept;
+
+    awaitable<QueryResult> execute(std::string sql, Parameters parameters, OperationContext context) override;
+    awaitable<void> savepoint(int level, OperationContext context) override;
+    awaitable<void> release(int level, OperationContext context) override;
+    awaitable<void> commit(OperationContext context) override;
+    awaitable<void> rollback(int level) override;
+    void abandon(int level) noexcept override;
+
+private:
+    class Request;
+    class Runner;
+    using Work = std::function<void(sqlite::Connection&)>;
+
+    /// The writer thread stays here until the transaction ends.
+    void serve(sqlite::Connection& connection);
+    awaitable<void> request(Work work, bool ends, OperationContext context, bool interruptible);
+    void end(StorageErrc code, std::string reason) noexcept;
+
+    std::shared_ptr<sqlite::Store> store_;
+    std::shared_ptr<SqliteQueryCache> cache_;
+    const std::chrono::milliseconds idle_limit_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<std::shared_ptr<Request>> queue_;
+    int abandoned_level_ = -1;
+    bool closing_ = false;
+    bool over_ = false;
+    StorageErrc over_code_ = StorageErrc::invalid_argument;
+    std::string over_reason_;
+    std::atomic<bool> open_{false};
+    std::atomic<const void*> owner_{nullptr};
+    std::shared_ptr<Session> session_;
+};
+
+} // namespace whisperstore

@@ -1,0 +1,302 @@
+#include "sqlite/store.hpp"
+
+#include <sqlite3.h>
+
+namespace whisperstore::sqlite {
+
+namespace {
+
+class FunctionWriteJob final : public WriteJob
+{
+public:
+    FunctionWriteJob(Mode job_mode, std::function<void(Connection&)> work, std::function<void()> committed)
+        : WriteJob(job_mode), work_(std::move(work)), committed_(std::move(committed))
+    {}
+    void run(Connection& connection) override { work_(connection); }
+    void committed() noexcept override
+    {
+        if (committed_)
+            committed_();
+    }
+
+private:
+    std::function<void(Connection&)> work_;
+    std::function<void()> committed_;
+};
+
+class ThreadJob final : public Job
+{
+public:
+    explicit ThreadJob(std::function<void()> interrupt) : interrupt_(std::move(interrupt)) {}
+
+protected:
+    void on_abort() noexcept override
+    {
+        if (interrupt_)
+            interrupt_();
+    }
+
+private:
+    std::function<void()> interrupt_;
+};
+
+} // namespace
+
+/// A read waiting for or running on a reader thread.
+class ReaderPool::ReadJob final : public Job
+{
+public:
+    explicit ReadJob(std::function<void(Connection&)> work) : work_(std::move(work)) {}
+
+    void run(Connection& connection)
+    {
+        std::exception_ptr error;
+        set_connection(&connection);
+        try {
+            if (abort_reason() != AbortReason::none)
+                throw abort_error(abort_reason(), "waiting for its turn");
+            work_(connection);
+        } catch (const StorageError& failure) {
+            error = is_interrupt(failure) && abort_reason() != AbortReason::none
+                        ? std::make_exception_ptr(abort_error(abort_reason(), "the query"))
+                        : std::make_exception_ptr(failure);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        set_connection(nullptr);
+        error_ = std::move(error);
+    }
+    void finish() noexcept { complete(std::move(error_)); }
+
+protected:
+    void on_abort() noexcept override
+    {
+        const std::lock_guard lock(mutex_);
+        if (connection_)
+            connection_->interrupt();
+    }
+
+private:
+    void set_connection(Connection* connection) noexcept
+    {
+        const std::lock_guard lock(mutex_);
+        connection_ = connection;
+    }
+    std::function<void(Connection&)> work_;
+    std::mutex mutex_;
+    Connection* connection_ = nullptr;
+    std::exception_ptr error_;
+};
+
+ReaderPool::ReaderPool(OpenOptions options, std::size_t size)
+{
+    options.read_only = true;
+    for (std::size_t i = 0; i < size; ++i) {
+        connections_.emplace_back();
+        connections_.back().connection = std::make_unique<Connection>(options);
+    }
+    for (std::size_t i = 0; i < size; ++i)
+        threads_.emplace_back([this] { loop(); });
+}
+
+ReaderPool::~ReaderPool() { stop(); }
+
+void ReaderPool::stop() noexcept
+{
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& thread : threads_)
+        if (thread.joinable())
+            thread.join();
+}
+
+Connection* ReaderPool::take_locked() noexcept
+{
+    for (Slot& slot : connections_)
+        if (!slot.busy) {
+            slot.busy = true;
+            active_.fetch_add(1, std::memory_order_relaxed);
+            return slot.connection.get();
+        }
+    return nullptr;
+}
+
+void ReaderPool::give_back(Connection* connection) noexcept
+{
+    // A snapshot left open would keep the write-ahead log from being reused.
+    if (connection->in_transaction())
+        sqlite3_exec(connection->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+    bool waiting = false;
+    {
+        const std::lock_guard lock(mutex_);
+        for (Slot& slot : connections_)
+            if (slot.connection.get() == connection)
+                slot.busy = false;
+        waiting = !queue_.empty();
+    }
+    active_.fetch_sub(1, std::memory_order_relaxed);
+    if (waiting)
+        wake_.notify_one();
+}
+
+std::unique_ptr<ReaderPool::Lease> ReaderPool::try_lease()
+{
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || !queue_.empty())
+        return nullptr;
+    Connection* connection = take_locked();
+    return connection ? std::make_unique<Lease>(*this, *connection) : nullptr;
+}
+
+void ReaderPool::loop()
+{
+    while (true) {
+        std::shared_ptr<ReadJob> job;
+        Connection* connection = nullptr;
+        {
+            std::unique_lock lock(mutex_);
+            wake_.wait(lock, [&] {
+                if (queue_.empty())
+                    return stopping_;
+                connection = take_locked();
+                return connection != nullptr;
+            });
+            if (queue_.empty())
+                return;
+            job = std::move(queue_.front());
+            queue_.pop_front();
+        }
+        const bool begun = job->begin();
+        if (begun)
+            job->run(*connection);
+        give_back(connection);
+        if (begun)
+            job->finish();
+    }
+}
+
+awaitable<void> ReaderPool::run(std::function<void(Connection&)> work, OperationContext context)
+{
+    auto job = std::make_shared<ReadJob>(std::move(work));
+    std::function<void(std::shared_ptr<Job>)> submit = [this, job](const std::shared_ptr<Job>&) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (stopping_)
+                throw StorageError(StorageErrc::closed, "the store was closed");
+            queue_.push_back(job);
+        }
+        wake_.notify_one();
+    };
+    co_await Job::wait(job, std::move(submit), std::move(context));
+}
+
+Store::Store(StoreOptions options, std::function<void(Connection&)> on_open) : options_(std::move(options))
+{
+    OpenOptions& open = options_.open;
+    if (!open.read_only) {
+        make_private_directory(open.path.parent_path(), open.backend);
+        if (options_.lock_name != "none") {
+            const auto lock = options_.lock_name.empty() ? std::filesystem::path(open.path.string() + ".lock")
+                                                         : open.path.parent_path() / options_.lock_name;
+            lock_ = std::make_unique<FileLock>(lock, options_.what, open.backend);
+        }
+        writer_ = std::make_unique<Writer>(open, on_open);
+        readers_ = std::make_unique<ReaderPool>(open, options_.readers);
+        return;
+    }
+    readers_ = std::make_unique<ReaderPool>(open, options_.readers);
+    if (on_open)
+        if (auto lease = readers_->try_lease())
+            on_open(lease->connection());
+}
+
+Store::~Store()
+{
+    close();
+}
+
+void Store::close() noexcept
+{
+    readers_->stop();
+    if (writer_) {
+        writer_->stop();
+        // Folds the write-ahead log into the file while the lock is still ours; if it cannot (a
+        // reader elsewhere), the log stays valid beside the file.
+        sqlite3_wal_checkpoint_v2(writer_->connection().handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    }
+    lock_.reset();
+}
+
+std::size_t Store::active() const noexcept { return readers_->active() + (writer_ && writer_->pending() > 0 ? 1 : 0); }
+
+void Store::submit_unawaited(std::shared_ptr<WriteJob> job)
+{
+    if (!writer_)
+        throw StorageError(StorageErrc::permission,
+                           options_.what + " " + options_.open.path.string() + " was opened read-only",
+                           ErrorDetails{options_.open.backend});
+    writer_->submit(std::move(job));
+}
+
+awaitable<void> Store::submit(std::shared_ptr<WriteJob> job, OperationContext context)
+{
+    std::function<void(std::shared_ptr<Job>)> hand_over = [this, job](const std::shared_ptr<Job>&) {
+        submit_unawaited(job);
+    };
+    co_await Job::wait(job, std::move(hand_over), std::move(context));
+}
+
+awaitable<void> Store::write(std::function<void(Connection&)> work, OperationContext context,
+                             std::function<void()> committed)
+{
+    auto job = std::make_shared<FunctionWriteJob>(WriteJob::Mode::group, std::move(work), std::move(committed));
+    co_await submit(std::move(job), std::move(context));
+}
+
+awaitable<void> Store::exclusive(std::function<void(Connection&)> work, OperationContext context)
+{
+    auto job = std::make_shared<FunctionWriteJob>(WriteJob::Mode::exclusive, std::move(work), nullptr);
+    co_await submit(std::move(job), std::move(context));
+}
+
+awaitable<void> Store::read_inline(std::function<void(Connection&)> work, OperationContext context)
+{
+    if (auto lease = readers_->try_lease()) {
+        work(lease->connection());
+        co_return;
+    }
+    co_await readers_->run(std::move(work), std::move(context));
+}
+
+awaitable<void> Store::read(std::function<void(Connection&)> work, OperationContext context)
+{
+    co_await readers_->run(std::move(work), std::move(context));
+}
+
+awaitable<void> run_on_thread(std::function<void()> work, OperationContext context, std::function<void()> interrupt)
+{
+    auto job = std::make_shared<ThreadJob>(std::move(interrupt));
+    std::function<void(std::shared_ptr<Job>)> submit = [work = std::move(work)](const std::shared_ptr<Job>& self) {
+        std::thread([work, self] {
+            if (!self->begin())
+                return;
+            std::exception_ptr error;
+            try {
+                work();
+            } catch (const StorageError& failure) {
+                error = is_interrupt(failure) && self->abort_reason() != AbortReason::none
+                            ? std::make_exception_ptr(abort_error(self->abort_reason(), "the operation"))
+                            : std::make_exception_ptr(failure);
+            } catch (...) {
+                error = std::current_exception();
+            }
+            self->complete(std::move(error));
+        }).detach();
+    };
+    co_await Job::wait(job, std::move(submit), std::move(context));
+}
+
+} // namespace whisperstore::sqlite

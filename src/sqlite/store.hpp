@@ -1,0 +1,188 @@
+#pragma once
+// One SQLite file with a writer thread (group commit) and readers; shared by the adapter, the local
+// vector store and the archives.
+
+#include <whisperstore/core/async.hpp>
+#include <whisperstore/core/operation_context.hpp>
+
+#include "core/job.hpp"
+#include "sqlite/connection.hpp"
+#include "sqlite/file_lock.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace whisperstore::sqlite {
+
+/// Work for the writer. run() is called inside a transaction shared with other jobs and may be
+/// called again after a rollback that was not its fault, so it must only touch the connection and
+/// its own results.
+class WriteJob : public Job
+{
+public:
+    enum class Mode {
+        statement, ///< runs exactly one statement: it undoes itself when it fails
+        group,     ///< several statements: wrapped in a savepoint
+        exclusive, ///< alone, outside any transaction
+    };
+    explicit WriteJob(Mode job_mode) noexcept : mode(job_mode) {}
+    virtual void run(Connection& connection) = 0;
+    /// Called on the writer thread after COMMIT, before the caller resumes.
+    virtual void committed() noexcept {}
+
+    const Mode mode;
+
+protected:
+    void on_abort() noexcept override;
+
+private:
+    friend class Writer;
+    std::shared_ptr<std::mutex> guard_; // of running_on; outlives the writer
+    Connection* running_on_ = nullptr;
+    std::exception_ptr error_;
+};
+
+/// The writer thread.
+class Writer
+{
+public:
+    Writer(OpenOptions options, const std::function<void(Connection&)>& on_open);
+    ~Writer();
+    void submit(std::shared_ptr<WriteJob> job);
+    /// Ends after what is queued; later submits are `closed`.
+    void stop() noexcept;
+    /// Jobs queued or running.
+    std::size_t pending() const noexcept;
+    /// The writer's thread must be the caller, or have stopped.
+    Connection& connection() noexcept { return connection_; }
+
+private:
+    void loop();
+    void run_exclusive(const std::shared_ptr<WriteJob>& job);
+    void run_batch(std::vector<std::shared_ptr<WriteJob>> batch);
+    bool run_member(WriteJob& job);
+    void mark_running(WriteJob& job, bool running) noexcept;
+    void checkpoint_if_due() noexcept;
+
+    Connection connection_;
+    mutable std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<std::shared_ptr<WriteJob>> queue_;
+    std::shared_ptr<std::mutex> running_mutex_ = std::make_shared<std::mutex>();
+    bool stopping_ = false;
+    std::atomic<std::size_t> pending_{0};
+    int wal_pages_ = 0; // writer thread only
+    std::thread thread_;
+};
+
+/// The read-only connections and their threads.
+class ReaderPool
+{
+public:
+    ReaderPool(OpenOptions options, std::size_t size);
+    ~ReaderPool();
+
+    /// A free connection for the calling thread, or null.
+    class Lease;
+    std::unique_ptr<Lease> try_lease();
+    /// Runs `work` on a reader thread.
+    awaitable<void> run(std::function<void(Connection&)> work, OperationContext context);
+    void stop() noexcept;
+    std::size_t size() const noexcept { return connections_.size(); }
+    std::size_t active() const noexcept { return active_.load(std::memory_order_relaxed); }
+
+private:
+    class ReadJob;
+    struct Slot
+    {
+        std::unique_ptr<Connection> connection;
+        bool busy = false;
+    };
+    void loop();
+    Connection* take_locked() noexcept;
+    void give_back(Connection* connection) noexcept;
+
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<std::shared_ptr<ReadJob>> queue_;
+    std::vector<Slot> connections_;
+    std::atomic<std::size_t> active_{0};
+    bool stopping_ = false;
+    std::vector<std::thread> threads_;
+};
+
+class ReaderPool::Lease
+{
+public:
+    Lease(ReaderPool& pool, Connection& connection) noexcept : pool_(pool), connection_(connection) {}
+    ~Lease() { pool_.give_back(&connection_); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    Connection& connection() noexcept { return connection_; }
+
+private:
+    ReaderPool& pool_;
+    Connection& connection_;
+};
+
+/// Settings of a Store.
+struct StoreOptions
+{
+    OpenOptions open;
+    std::size_t readers = 2;
+    std::string lock_name; ///< lock file beside the store; empty = `<path>.lock`; "none" = the caller holds a lock
+    std::string what = "database"; ///< names the store in messages
+};
+
+/// A SQLite file, opened. All operations are thread safe. Opening and closing block for
+/// milliseconds and belong on a background thread or in start-up.
+class Store
+{
+public:
+    /// Opens; `on_open` runs on the writer's connection before anything else (create tables, check
+    /// versions). Read-only stores have no writer: write() is `permission`.
+    explicit Store(StoreOptions options, std::function<void(Connection&)> on_open = nullptr);
+    ~Store();
+
+    /// Runs `work` in the group commit, in a savepoint of its own, and returns after the commit. `committed` runs on the writer thread after COMMIT, before that.
+    awaitable<void> write(std::function<void(Connection&)> work, OperationContext context,
+                          std::function<void()> committed = nullptr);
+    awaitable<void> submit(std::shared_ptr<WriteJob> job, OperationContext context);
+    /// Queues a job that tells its outcome in another way. Throws StorageError permission or closed.
+    void submit_unawaited(std::shared_ptr<WriteJob> job);
+    /// Runs `work` alone on the writer's connection, outside any transaction.
+    awaitable<void> exclusive(std::function<void(Connection&)> work, OperationContext context);
+
+    /// Runs short read-only `work` on the calling thread when a reader is free, else on a reader
+    /// thread. `work` may see different snapshots in its statements unless it begins a transaction.
+    awaitable<void> read_inline(std::function<void(Connection&)> work, OperationContext context);
+    /// Runs read-only `work` on a reader thread.
+    awaitable<void> read(std::function<void(Connection&)> work, OperationContext context);
+
+    /// Ends after the work that is queued and running and gives the lock back; later calls are
+    /// `closed`. Blocks.
+    void close() noexcept;
+
+    ReaderPool& readers() noexcept { return *readers_; }
+    bool read_only() const noexcept { return options_.open.read_only; }
+    const StoreOptions& options() const noexcept { return options_; }
+    std::size_t active() const noexcept;
+
+private:
+    StoreOptions options_;
+    std::unique_ptr<FileLock> lock_;
+    std::unique_ptr<Writer> writer_;
+    std::unique_ptr<ReaderPool> readers_;
+};
+
+/// Runs blocking `work` on a thread of its own (opening, checking, copying files); `interrupt` asks
+/// it to stop when the caller cancels or its deadline passes.
+awaitable<void> run_on_thread(std::function<void()> work, OperationContext context,
+                              std::function<void()> interrupt = nullptr);
+
+} // namespace whisperstore::sqlite
