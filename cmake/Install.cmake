@@ -16,6 +16,6 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/whisperstoreConfigVersion.c
   COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/whisperstoreConfig.cmake ${CMAKE_BINARY_DIR}/whisperstoreConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/whisperstore)
-if(WHISPERSTORE_BUILD_CLI)
+if(TARGET whisperstore_cli)
   install(TARGETS whisperstore_cli DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -3,7 +3,7 @@ include(GNUInstallDirs)
 # Flags for our own sources only: nothing here reaches the users of an installed package.
 add_library(whisperstore_build_flags INTERFACE)
 target_compile_options(whisperstore_build_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-unknown-warning-option)
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-unknown-warning-option -fPIC)
 if(WHISPERSTORE_WARNINGS_AS_ERRORS)
   target_compile_options(whisperstore_build_flags INTERFACE -Werror)
 endif()
@@ -56,5 +56,7 @@ function(whisperstore_executable name)
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} whisperstore_build_flags)
+  # The precompiled header is position-independent library code; CMake's -fPIE for programs would not fit it.
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   target_precompile_headers(${name} REUSE_FROM whisperstore_pch)
 endfunction()

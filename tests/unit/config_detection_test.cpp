@@ -82,7 +82,7 @@ const EnvironmentCase environment_cases[] = {
      Environment::desktop},
 };
 INSTANTIATE_TEST_SUITE_P(Signs, EnvironmentDetection, testing::ValuesIn(environment_cases),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& one) { return std::string(one.param.name); });
 
 constexpr double gib = 1024.0 * 1024 * 1024 / 1e9;
 
@@ -210,7 +210,7 @@ const ResourceCase resource_cases[] = {
      8},
 };
 INSTANTIATE_TEST_SUITE_P(Files, ResourceDetection, testing::ValuesIn(resource_cases),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& one) { return std::string(one.param.name); });
 
 TEST(EnvironmentDetector, OfTheRunningProcessFindsMemoryAndCpus)
 {
