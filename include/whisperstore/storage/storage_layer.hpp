@@ -1,0 +1,108 @@
+#pragma once
+/// \file
+/// The four stores of an assistant as one.
+
+#include <whisperstore/cache/conversation_cache_manager.hpp>
+#include <whisperstore/config/storage_configuration.hpp>
+#include <whisperstore/core/async.hpp>
+#include <whisperstore/core/error.hpp>
+#include <whisperstore/core/json.hpp>
+#include <whisperstore/core/operation_context.hpp>
+#include <whisperstore/database/abstract_database_adapter.hpp>
+#include <whisperstore/graph/graph_database_manager.hpp>
+#include <whisperstore/vector/vector_database_manager.hpp>
+
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace whisperstore {
+
+enum class HealthStatus
+{
+    up,       ///< answers
+    degraded, ///< the layer works, an optional part of it does not
+    down,     ///< does not answer
+    disabled, ///< switched off by the configuration
+};
+std::string_view to_string(HealthStatus status) noexcept;
+
+/// One component's part of a HealthReport.
+struct ComponentHealth
+{
+    std::string component; ///< "database", "vector_database", "cache", "graph_database"
+    std::string type;      ///< "sqlite", "local_qdrant", ...
+    bool required = true;
+    HealthStatus status = HealthStatus::up;
+    double latency_ms = 0;              ///< of the probe: one small read
+    std::vector<std::string> endpoints; ///< without secrets
+    std::string message;                ///< what is wrong and what to do; empty when up
+    json::object to_json() const;
+};
+
+/// The answer of StorageLayer::health(): `down` when a required component is, `degraded` when only an
+/// optional one is, else `up`.
+struct HealthReport
+{
+    HealthStatus status = HealthStatus::up;
+    std::vector<ComponentHealth> components; ///< database, vector database, cache, graph
+    json::object to_json() const;
+};
+
+/// What a StorageLayer is made of. The graph may be null: switched off, or down at the start.
+struct StorageComponents
+{
+    std::shared_ptr<AbstractDatabaseAdapter> database;
+    std::shared_ptr<VectorDatabaseManager> vector_db;
+    std::shared_ptr<ConversationCacheManager> cache;
+    std::shared_ptr<GraphDatabaseManager> graph;
+};
+
+/// The storage of an assistant: database, vectors, cache and graph, from initialize_storage_layer().
+/// The application never learns which backends they are. Thread safe.
+class StorageLayer
+{
+public:
+    /// Takes components that are connected. `graph_failure` says why a configured graph is not ready.
+    StorageLayer(StorageComponents components, StorageConfiguration configuration,
+                 std::exception_ptr graph_failure = nullptr);
+    /// Does not wait for the network: call close() first where that matters.
+    ~StorageLayer();
+    StorageLayer(const StorageLayer&) = delete;
+    StorageLayer& operator=(const StorageLayer&) = delete;
+
+    AbstractDatabaseAdapter& database() const noexcept { return *components_.database; }
+    VectorDatabaseManager& vector_db() const noexcept { return *components_.vector_db; }
+    ConversationCacheManager& cache() const noexcept { return *components_.cache; }
+    /// \throws StorageError unsupported when the graph is switched off; the error it failed with when
+    /// it was down at the start (health() tries again).
+    GraphDatabaseManager& graph() const;
+    /// Whether the graph is there to be used.
+    bool has_graph() const noexcept;
+
+    /// Secrets in the clear: show its to_json() only.
+    const StorageConfiguration& configuration() const noexcept { return configuration_; }
+
+    /// Asks each component with one small read. Never throws for a component that is down: that is
+    /// in the report. A graph that was down at the start is tried again.
+    awaitable<HealthReport> health(OperationContext context = OperationContext());
+
+    /// Closes everything, cache first and database last, also when one of them fails (the first error
+    /// is thrown at the end). A second call does nothing.
+    awaitable<void> close();
+
+private:
+    awaitable<ComponentHealth> graph_health(OperationContext context);
+
+    StorageComponents components_;
+    StorageConfiguration configuration_;
+    mutable std::mutex mutex_; // of graph_failure_ and closed_
+    std::exception_ptr graph_failure_;
+    bool closed_ = false;
+};
+
+} // namespace whisperstore

@@ -1,0 +1,12 @@
+#pragma once
+/// \file
+/// Everything an application needs.
+
+#include <whisperstore/backup/unified_backup_manager.hpp>
+#include <whisperstore/core/blocking.hpp>
+#include <whisperstore/metrics/storage_metrics_collector.hpp>
+#include <whisperstore/storage/blocking.hpp>
+#include <whisperstore/storage/initialize_storage_layer.hpp>
+#include <whisperstore/storage/message_importer.hpp>
+#include <whisperstore/storage/storage_layer.hpp>
+#include <whisperstore/storage/storage_manager_factory.hpp>
