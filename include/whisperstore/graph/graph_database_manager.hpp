@@ -82,6 +82,8 @@ struct Relationship
     std::string to_node;
     std::string relationship_type;
     json::object properties;
+    /// Leave an edge that is there already exactly as it is, its interaction count included.
+    bool keep_existing = false;
 };
 
 /// Universal graph operations interface.
@@ -135,6 +137,9 @@ public:
 
     /// Deletes the node and every edge touching it; a user takes the nodes they own along. Returns whether it existed.
     virtual awaitable<bool> delete_node(NodeRef node, OperationContext context = OperationContext()) = 0;
+
+    /// Whether the database answers, by one small read. \throws StorageError when it does not.
+    virtual awaitable<void> ping(OperationContext context = OperationContext()) = 0;
 
     /// "sqlite", "neo4j" or "neo4j_cluster".
     virtual std::string_view graph_database_type() const noexcept = 0;
