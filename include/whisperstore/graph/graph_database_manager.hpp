@@ -75,6 +75,14 @@ struct RelationshipNetwork
     json::object to_json() const;
 };
 
+/// One node for create_nodes().
+struct GraphNode
+{
+    NodeRef node;
+    std::string content; ///< of users: ignored
+    json::object properties;
+};
+
 /// One relationship for create_relationships().
 struct Relationship
 {
@@ -110,6 +118,8 @@ public:
     /// Creates any node: topics, emotions and facts have a content too.
     virtual awaitable<void> create_node(NodeRef node, std::string content, json::object properties = json::object(),
                                         OperationContext context = OperationContext()) = 0;
+    /// Several nodes of any types, in order, in one transaction.
+    virtual awaitable<void> create_nodes(std::vector<GraphNode> nodes, OperationContext context = OperationContext()) = 0;
 
     /// Upsert on (from, type, to): merges properties, counts the interaction, sets last_interaction.
     /// Ends are typed references; a bare id is looked up as user, then as memory.
