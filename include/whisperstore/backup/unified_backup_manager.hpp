@@ -51,14 +51,17 @@ struct BackupTarget
     VectorDatabaseManager& vector_db;
     ConversationCacheManager& cache;
 
-    BackupTarget(AbstractDatabaseAdapter& database_, VectorDatabaseManager& vector_db_, ConversationCacheManager& cache_)
+    BackupTarget(AbstractDatabaseAdapter& database_, VectorDatabaseManager& vector_db_,
+                 ConversationCacheManager& cache_)
         : database(database_), vector_db(vector_db_), cache(cache_)
-    {}
+    {
+    }
     /// Of a StorageLayer.
     template <typename Layer>
         requires requires(const Layer& layer) { layer.database(), layer.vector_db(), layer.cache(); }
     BackupTarget(const Layer& layer) : BackupTarget(layer.database(), layer.vector_db(), layer.cache())
-    {}
+    {
+    }
 };
 
 /// Unified backup system across all storage backends. The layout of the archives is documented in

@@ -59,7 +59,8 @@ T run(awaitable<T> work)
     detail::ThreadContext context;
     detail::Outcome<T> outcome;
     if constexpr (std::is_void_v<T>)
-        asio::co_spawn(context.io(), std::move(work), [&](std::exception_ptr error) { outcome.error = std::move(error); });
+        asio::co_spawn(context.io(), std::move(work),
+                       [&](std::exception_ptr error) { outcome.error = std::move(error); });
     else
         asio::co_spawn(context.io(), std::move(work), [&](std::exception_ptr error, T value) {
             outcome.error = std::move(error);

@@ -24,11 +24,13 @@ public:
         requires requires(const Layer& layer) { layer.database(), layer.vector_db(), layer.cache(); }
     explicit StorageMetricsCollector(const Layer& storage_layer)
         : StorageMetricsCollector(storage_layer.database(), storage_layer.vector_db(), storage_layer.cache())
-    {}
+    {
+    }
     StorageMetricsCollector(AbstractDatabaseAdapter& database, VectorDatabaseManager& vector_db,
                             ConversationCacheManager& cache) noexcept
         : database_(database), vector_db_(vector_db), cache_(cache)
-    {}
+    {
+    }
 
     /// connection_pool_size, active_connections, query_response_time_avg, total_queries_executed, error_rate.
     awaitable<json::object> collect_database_metrics(OperationContext context = OperationContext());

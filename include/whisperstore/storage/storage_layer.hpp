@@ -96,6 +96,7 @@ public:
     awaitable<void> close();
 
 private:
+    awaitable<void> ping_graph(OperationContext context);
     awaitable<ComponentHealth> graph_health(OperationContext context);
 
     StorageComponents components_;

@@ -29,8 +29,8 @@ public:
     static std::shared_ptr<VectorDatabaseManager> create_vector_manager(VectorDatabaseConfig config);
     static std::shared_ptr<ConversationCacheManager> create_cache_manager(CacheConfig config);
     /// \param database where type `sqlite` (alias `disabled`) keeps nodes and relationships; \returns null for `none`.
-    static std::shared_ptr<GraphDatabaseManager> create_graph_manager(GraphDatabaseConfig config,
-                                                                      std::shared_ptr<AbstractDatabaseAdapter> database);
+    static std::shared_ptr<GraphDatabaseManager>
+    create_graph_manager(GraphDatabaseConfig config, std::shared_ptr<AbstractDatabaseAdapter> database);
 
     /// \name The types this build contains
     ///@{

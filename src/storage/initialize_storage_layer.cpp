@@ -1,0 +1,154 @@
+#include <whisperstore/database/schema.hpp>
+#include <whisperstore/storage/initialize_storage_layer.hpp>
+#include <whisperstore/storage/storage_manager_factory.hpp>
+
+namespace whisperstore {
+
+namespace {
+
+UniversalMessage message_of(const Row& row)
+{
+    UniversalMessage message;
+    message.message_id = row["message_id"].as_int();
+    message.channel_id = row["channel_id"].as_text();
+    message.user_id = row["user_id"].as_text();
+    message.username = row["username"].as_optional_text().value_or(std::string_view());
+    message.content = row["content"].as_text();
+    message.timestamp = row["timestamp"].as_timestamp();
+    message.is_bot = !row["is_bot"].is_null() && row["is_bot"].as_bool();
+    message.reply_to = row["reply_to"].as_optional_int();
+    message.attachments =
+        parse_json(row["attachments"].as_optional_text().value_or("[]"), "attachments of a message").as_array();
+    message.metadata = parse_json_object(row["metadata"].as_optional_text().value_or("{}"), "metadata of a message");
+    return message;
+}
+
+awaitable<std::vector<UniversalMessage>> read_history(std::shared_ptr<AbstractDatabaseAdapter> database,
+                                                      std::string channel_id, std::size_t limit,
+                                                      OperationContext context)
+{
+    Parameters values = params(arg("channel", channel_id), arg("limit", limit));
+    const QueryResult result = co_await database->execute_query(
+        "SELECT message_id, channel_id, user_id, username, content, timestamp, is_bot, "
+        "reply_to, attachments, metadata FROM messages WHERE channel_id = :channel "
+        "ORDER BY timestamp DESC, message_id DESC LIMIT :limit",
+        std::move(values), std::move(context));
+    std::vector<UniversalMessage> messages;
+    messages.reserve(result.rows.size());
+    for (const Row& row : result)
+        messages.push_back(message_of(row));
+    co_return messages;
+}
+
+/// What starts a backend that cannot be reached; empty for those in this process.
+std::string how_to_start(const std::string& type)
+{
+    if (type.starts_with("postgresql"))
+        return "; is the server running? Set POSTGRES_HOST and POSTGRES_PORT, or WHISPERENGINE_DATABASE_TYPE=sqlite to "
+               "run "
+               "without a server";
+    if (type.ends_with("qdrant") && type != "local_qdrant")
+        return "; is the server running? Set QDRANT_URL, or WHISPERENGINE_VECTOR_DB_TYPE=local_qdrant to run without a "
+               "server";
+    if (type.ends_with("chromadb"))
+        return "; is the server running? Set CHROMADB_URL, or WHISPERENGINE_VECTOR_DB_TYPE=local_qdrant to run without "
+               "a server";
+    if (type.starts_with("redis"))
+        return "; is the server running? Set REDIS_URL, or WHISPERENGINE_CACHE_TYPE=memory to run without a server";
+    return {};
+}
+
+StorageError at_start(const StorageError& error, const std::string& type)
+{
+    if (error.errc() != StorageErrc::unavailable && error.errc() != StorageErrc::timeout)
+        return error;
+    const std::string advice = how_to_start(type);
+    if (advice.empty())
+        return error;
+    ErrorDetails details{error.backend(), error.operation(), error.native_code(), error.outcome(), error.retryable()};
+    return StorageError(error.errc(), error.message() + advice, std::move(details));
+}
+
+awaitable<void> prepare_collections(VectorDatabaseManager& vectors, OperationContext context)
+{
+    for (const auto& [name, config] : VECTOR_COLLECTIONS)
+        co_await vectors.create_collection(name, config, context);
+}
+
+awaitable<std::exception_ptr> initialize_graph(GraphDatabaseManager* graph, OperationContext context)
+{
+    if (graph == nullptr)
+        co_return nullptr;
+    try {
+        co_await graph->initialize(std::move(context));
+    } catch (const StorageError& error) {
+        // The fallback lives in the required database: its failure is that one's.
+        if (error.errc() == StorageErrc::cancelled || graph->graph_database_type() == "sqlite")
+            throw;
+        co_return std::current_exception();
+    }
+    co_return nullptr;
+}
+
+/// Connects the components in the layer. An exception leaves those that are open to the caller.
+awaitable<std::exception_ptr> open_components(const StorageComponents& components,
+                                              const StorageConfiguration& configuration, OperationContext context)
+{
+    try {
+        co_await components.database->initialize(context);
+        if (!configuration.database.read_only)
+            co_await components.database->setup_schema(WhisperEngineSchema::get_core_schema(), context);
+    } catch (const StorageError& error) {
+        throw at_start(error, configuration.database.type);
+    }
+    try {
+        co_await components.vector_db->initialize(context);
+        if (!configuration.vector_database.read_only)
+            co_await prepare_collections(*components.vector_db, context);
+    } catch (const StorageError& error) {
+        throw at_start(error, configuration.vector_database.type);
+    }
+    try {
+        components.cache->set_history_source(history_from_messages(components.database));
+        co_await components.cache->initialize(context);
+    } catch (const StorageError& error) {
+        throw at_start(error, configuration.cache.type);
+    }
+    co_return co_await initialize_graph(components.graph.get(), context);
+}
+
+} // namespace
+
+HistorySource history_from_messages(std::shared_ptr<AbstractDatabaseAdapter> database)
+{
+    return [database = std::move(database)](std::string channel_id, std::size_t limit, OperationContext context) {
+        return read_history(database, std::move(channel_id), limit, std::move(context));
+    };
+}
+
+awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfiguration configuration,
+                                                                  OperationContext context)
+{
+    StorageComponents components;
+    components.database = StorageManagerFactory::create_database_manager(configuration.database);
+    components.vector_db = StorageManagerFactory::create_vector_manager(configuration.vector_database);
+    components.cache = StorageManagerFactory::create_cache_manager(configuration.cache);
+    components.graph = StorageManagerFactory::create_graph_manager(configuration.graph_database, components.database);
+    // Dropped components close themselves, so a failure here leaves nothing open.
+    std::exception_ptr graph_failure = co_await open_components(components, configuration, std::move(context));
+    co_return std::make_shared<StorageLayer>(std::move(components), std::move(configuration), std::move(graph_failure));
+}
+
+awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(const AdaptiveConfigManager& config_manager,
+                                                                  OperationContext context)
+{
+    // No coroutine itself: the configuration is copied before the first suspension.
+    return initialize_storage_layer(config_manager.get_storage_configuration(), std::move(context));
+}
+
+awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(OperationContext context)
+{
+    return initialize_storage_layer(AdaptiveConfigManager(), std::move(context));
+}
+
+} // namespace whisperstore

@@ -1,0 +1,272 @@
+#include "storage/import_file.hpp"
+
+#include <whisperstore/storage/message_importer.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <unordered_set>
+
+namespace whisperstore {
+
+namespace {
+
+constexpr std::size_t largest_batch = 1000;
+
+/// `(?, ?, …)` and its arguments.
+std::string placeholders(std::size_t count)
+{
+    std::string out = "(";
+    for (std::size_t i = 0; i < count; ++i)
+        out += i == 0 ? "?" : ", ?";
+    return out + ")";
+}
+
+class Import
+{
+public:
+    Import(StorageLayer& storage, ImportOptions options, OperationContext context)
+        : storage_(storage), options_(std::move(options)), context_(std::move(context))
+    {
+    }
+
+    awaitable<ImportReport> run(std::filesystem::path messages)
+    {
+        const auto start = std::chrono::steady_clock::now();
+        if (options_.batch_size == 0 || options_.batch_size > largest_batch)
+            throw StorageError(StorageErrc::invalid_argument, "batch_size is " + std::to_string(options_.batch_size) +
+                                                                  "; allowed are 1 to " +
+                                                                  std::to_string(largest_batch));
+        const CollectionConfig collection = co_await storage_.vector_db().get_collection(options_.collection, context_);
+        report_.messages = ImportFile::check(messages, options_.embeddings, collection.embedding_dimension);
+        ImportFile file(messages, options_.embeddings, collection.embedding_dimension);
+        while (true) {
+            std::vector<ImportedMessage> batch = file.read(options_.batch_size);
+            if (batch.empty())
+                break;
+            co_await store(std::move(batch));
+            if (options_.progress)
+                options_.progress(file.lines(), report_.messages);
+        }
+        report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        co_return report_;
+    }
+
+private:
+    awaitable<void> store(std::vector<ImportedMessage> batch)
+    {
+        const std::unordered_set<std::int64_t> known = co_await known_ids(batch);
+        std::vector<ImportedMessage> fresh;
+        std::vector<ImportedMessage> present;
+        for (ImportedMessage& item : batch)
+            (known.contains(item.message.message_id) ? present : fresh).push_back(std::move(item));
+        report_.known += present.size();
+        report_.imported += fresh.size();
+
+        // The rows come last: they say that a message is complete.
+        co_await store_documents(fresh, co_await without_document(present));
+        if (storage_.has_graph())
+            co_await store_graph(fresh, known);
+        co_await store_rows(fresh);
+        for (ImportedMessage& item : fresh)
+            co_await storage_.cache().add_message(item.message.channel_id, std::move(item.message), context_);
+    }
+
+    /// Which of a batch's messages, and of those they reply to, have their row.
+    awaitable<std::unordered_set<std::int64_t>> known_ids(const std::vector<ImportedMessage>& batch)
+    {
+        std::set<std::int64_t> asked;
+        for (const ImportedMessage& item : batch) {
+            asked.insert(item.message.message_id);
+            if (item.replies)
+                asked.insert(*item.replies);
+        }
+        Parameters values;
+        for (const std::int64_t id : asked)
+            values.add("", id);
+        const QueryResult result = co_await storage_.database().execute_query(
+            "SELECT message_id FROM messages WHERE message_id IN " + placeholders(asked.size()), std::move(values),
+            context_);
+        std::unordered_set<std::int64_t> known;
+        for (const Row& row : result)
+            known.insert(row["message_id"].as_int());
+        co_return known;
+    }
+
+    /// Of messages that are there, those whose document is missing: imported without embeddings before.
+    awaitable<std::vector<ImportedMessage>> without_document(std::vector<ImportedMessage> present)
+    {
+        if (options_.embeddings.empty() || present.empty())
+            co_return std::vector<ImportedMessage>();
+        std::vector<std::string> ids;
+        for (const ImportedMessage& item : present)
+            ids.push_back(std::to_string(item.message.message_id));
+        const std::vector<VectorDocument> documents =
+            co_await storage_.vector_db().get_documents(options_.collection, std::move(ids), context_);
+        std::unordered_set<std::string> stored;
+        for (const VectorDocument& document : documents)
+            stored.insert(document.id);
+        std::erase_if(present, [&](const ImportedMessage& item) {
+            return stored.contains(std::to_string(item.message.message_id));
+        });
+        co_return present;
+    }
+
+    awaitable<void> store_documents(const std::vector<ImportedMessage>& fresh, std::vector<ImportedMessage> missing)
+    {
+        std::vector<VectorDocument> documents;
+        const auto add = [&](const ImportedMessage& item) {
+            if (!item.embedding.empty())
+                documents.push_back(VectorDocument{std::to_string(item.message.message_id), item.message.content,
+                                                   item.embedding, item.document_metadata});
+        };
+        std::for_each(fresh.begin(), fresh.end(), add);
+        std::for_each(missing.begin(), missing.end(), add);
+        if (documents.empty())
+            co_return;
+        report_.documents += documents.size();
+        co_await storage_.vector_db().store_documents(options_.collection, std::move(documents), context_);
+    }
+
+    static GraphNode user_node(const UniversalMessage& message)
+    {
+        GraphNode node;
+        node.node = NodeRef::user(message.user_id);
+        if (!message.username.empty())
+            node.properties["username"] = message.username;
+        return node;
+    }
+
+    static GraphNode memory_node(const ImportedMessage& item)
+    {
+        GraphNode node;
+        node.node = NodeRef::memory(std::to_string(item.message.message_id));
+        node.content = item.message.content;
+        node.properties["user_id"] = item.message.user_id;
+        node.properties["channel_id"] = item.message.channel_id;
+        node.properties["timestamp"] = format_timestamp(item.message.timestamp);
+        return node;
+    }
+
+    awaitable<void> store_graph(const std::vector<ImportedMessage>& fresh,
+                                const std::unordered_set<std::int64_t>& known)
+    {
+        std::vector<GraphNode> nodes;
+        std::vector<Relationship> edges;
+        std::vector<Relationship> replies_to_earlier; // messages that this run did not store
+        for (const ImportedMessage& item : fresh) {
+            if (users_.insert(item.message.user_id).second)
+                nodes.push_back(user_node(item.message));
+            nodes.push_back(memory_node(item));
+            memories_.insert(item.message.message_id);
+            const std::string memory = nodes.back().node.text();
+            edges.push_back(edge(NodeRef::user(item.message.user_id).text(), memory, "REMEMBERS"));
+            if (!item.replies)
+                continue;
+            Relationship reply = edge(memory, NodeRef::memory(std::to_string(*item.replies)).text(), "REPLIES_TO");
+            if (memories_.contains(*item.replies))
+                edges.push_back(std::move(reply));
+            else if (known.contains(*item.replies))
+                replies_to_earlier.push_back(std::move(reply));
+        }
+        if (nodes.empty())
+            co_return;
+        report_.relationships += edges.size();
+        co_await storage_.graph().create_nodes(std::move(nodes), context_);
+        co_await storage_.graph().create_relationships(std::move(edges), context_);
+        for (Relationship& reply : replies_to_earlier)
+            co_await store_reply(std::move(reply));
+    }
+
+    /// A message may have been stored without the graph; a reply to it is then kept in its row only.
+    awaitable<void> store_reply(Relationship reply)
+    {
+        std::vector<Relationship> one;
+        one.push_back(std::move(reply));
+        try {
+            co_await storage_.graph().create_relationships(std::move(one), context_);
+            ++report_.relationships;
+        } catch (const StorageError& error) {
+            if (error.errc() != StorageErrc::not_found)
+                throw;
+        }
+    }
+
+    static Relationship edge(std::string from, std::string to, std::string type)
+    {
+        Relationship out;
+        out.from_node = std::move(from);
+        out.to_node = std::move(to);
+        out.relationship_type = std::move(type);
+        out.keep_existing = true;
+        return out;
+    }
+
+    /// The rows of one message. Each looks for the message itself, so that a message stored by
+    /// someone else meanwhile is not counted or told twice.
+    static void add_rows(std::vector<Query>& queries, const UniversalMessage& message)
+    {
+        const Value username = message.username.empty() ? message.user_id : message.username;
+        queries.push_back(
+            query("INSERT INTO users (user_id, username, created_at, last_seen) VALUES (:user, :name, :time, :time) "
+                  "ON CONFLICT (user_id) DO NOTHING",
+                  params(arg("user", message.user_id), arg("name", username), arg("time", message.timestamp))));
+        queries.push_back(
+            query("UPDATE users SET message_count = message_count + 1, "
+                  "last_seen = CASE WHEN last_seen < :time OR message_count = 0 THEN :time ELSE last_seen END "
+                  "WHERE user_id = :user AND NOT EXISTS (SELECT 1 FROM messages WHERE message_id = :id)",
+                  params(arg("time", message.timestamp), arg("user", message.user_id), arg("id", message.message_id))));
+        queries.push_back(query("INSERT INTO conversations (user_id, channel_id, message_content, timestamp) "
+                                "SELECT :user, :channel, :content, :time "
+                                "WHERE NOT EXISTS (SELECT 1 FROM messages WHERE message_id = :id)",
+                                params(arg("user", message.user_id), arg("channel", message.channel_id),
+                                       arg("content", message.content), arg("time", message.timestamp),
+                                       arg("id", message.message_id))));
+        queries.push_back(query(
+            "INSERT INTO messages (message_id, channel_id, user_id, username, content, timestamp, is_bot, reply_to, "
+            "attachments, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id) DO NOTHING",
+            params(arg(message.message_id), arg(message.channel_id), arg(message.user_id), arg(message.username),
+                   arg(message.content), arg(message.timestamp), arg(message.is_bot), arg(message.reply_to),
+                   arg(json::serialize(message.attachments)), arg(json::serialize(message.metadata)))));
+    }
+
+    awaitable<void> store_rows(const std::vector<ImportedMessage>& fresh)
+    {
+        if (fresh.empty())
+            co_return;
+        std::vector<Query> queries;
+        for (const ImportedMessage& item : fresh)
+            add_rows(queries, item.message);
+        co_await storage_.database().execute_transaction(std::move(queries), context_);
+    }
+
+    StorageLayer& storage_;
+    const ImportOptions options_;
+    const OperationContext context_;
+    ImportReport report_;
+    std::unordered_set<std::string> users_;     // whose node this run created
+    std::unordered_set<std::int64_t> memories_; // likewise
+};
+
+} // namespace
+
+json::object ImportReport::to_json() const
+{
+    json::object out;
+    out["messages"] = messages;
+    out["imported"] = imported;
+    out["known"] = known;
+    out["documents"] = documents;
+    out["relationships"] = relationships;
+    out["seconds"] = seconds;
+    return out;
+}
+
+awaitable<ImportReport> import_messages(StorageLayer& storage, std::filesystem::path messages, ImportOptions options,
+                                        OperationContext context)
+{
+    Import import(storage, std::move(options), std::move(context));
+    co_return co_await import.run(std::move(messages));
+}
+
+} // namespace whisperstore

@@ -1,0 +1,240 @@
+#include <whisperstore/storage/storage_layer.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+namespace whisperstore {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A probe that takes longer than this is a component that is down.
+constexpr auto probe_limit = std::chrono::seconds(5);
+
+StorageError as_storage_error(const std::exception_ptr& error)
+{
+    try {
+        std::rethrow_exception(error);
+    } catch (const StorageError& failure) {
+        return failure;
+    } catch (const std::exception& failure) {
+        return StorageError(StorageErrc::unavailable, failure.what());
+    }
+}
+
+/// Runs a probe and writes its outcome into the component's part of the report.
+awaitable<ComponentHealth> probed(ComponentHealth component, std::function<awaitable<void>()> probe)
+{
+    const auto start = Clock::now();
+    try {
+        co_await probe();
+    } catch (const StorageError& error) {
+        // A caller that gives up wants to stop; that says nothing about the component.
+        if (error.errc() == StorageErrc::cancelled)
+            throw;
+        component.status = HealthStatus::down;
+        component.message = error.what();
+    }
+    component.latency_ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    co_return component;
+}
+
+ComponentHealth component_of(std::string component, std::string_view type, std::vector<std::string> endpoints)
+{
+    ComponentHealth out;
+    out.component = std::move(component);
+    out.type = type;
+    out.endpoints = std::move(endpoints);
+    return out;
+}
+
+awaitable<void> ping_database(AbstractDatabaseAdapter& database, OperationContext context)
+{
+    co_await database.execute_query("SELECT 1", Parameters(), std::move(context));
+}
+
+awaitable<void> ping_vectors(VectorDatabaseManager& vectors, OperationContext context)
+{
+    co_await vectors.list_collections(std::move(context));
+}
+
+awaitable<void> ping_cache(ConversationCacheManager& cache, OperationContext context)
+{
+    co_await cache.get_cache_stats(std::move(context));
+}
+
+HealthStatus overall(const std::vector<ComponentHealth>& components) noexcept
+{
+    HealthStatus status = HealthStatus::up;
+    for (const ComponentHealth& component : components)
+        if (component.status == HealthStatus::down || component.status == HealthStatus::degraded)
+            status = std::max(status, component.required ? component.status : HealthStatus::degraded);
+    return status;
+}
+
+} // namespace
+
+std::string_view to_string(HealthStatus status) noexcept
+{
+    switch (status) {
+    case HealthStatus::up:
+        return "up";
+    case HealthStatus::degraded:
+        return "degraded";
+    case HealthStatus::down:
+        return "down";
+    case HealthStatus::disabled:
+        return "disabled";
+    }
+    return "down";
+}
+
+json::object ComponentHealth::to_json() const
+{
+    json::object out;
+    out["component"] = component;
+    out["type"] = type;
+    out["required"] = required;
+    out["status"] = whisperstore::to_string(status);
+    out["latency_ms"] = latency_ms;
+    json::array places;
+    for (const std::string& endpoint : endpoints)
+        places.emplace_back(endpoint);
+    out["endpoints"] = std::move(places);
+    out["message"] = message;
+    return out;
+}
+
+json::object HealthReport::to_json() const
+{
+    json::object out;
+    out["status"] = whisperstore::to_string(status);
+    json::array parts;
+    for (const ComponentHealth& component : components)
+        parts.emplace_back(component.to_json());
+    out["components"] = std::move(parts);
+    return out;
+}
+
+StorageLayer::StorageLayer(StorageComponents components, StorageConfiguration configuration,
+                           std::exception_ptr graph_failure)
+    : components_(std::move(components)),
+      configuration_(std::move(configuration)),
+      graph_failure_(std::move(graph_failure))
+{
+    if (!components_.database || !components_.vector_db || !components_.cache)
+        throw StorageError(
+            StorageErrc::invalid_argument,
+            "a storage layer needs a database, a vector database and a cache; only the graph may be absent");
+}
+
+StorageLayer::~StorageLayer() = default;
+
+GraphDatabaseManager& StorageLayer::graph() const
+{
+    if (!components_.graph)
+        throw StorageError(
+            StorageErrc::unsupported,
+            "the graph is switched off; set WHISPERENGINE_GRAPH_DB_TYPE=sqlite for the one in the database");
+    const std::lock_guard lock(mutex_);
+    if (graph_failure_)
+        std::rethrow_exception(graph_failure_);
+    return *components_.graph;
+}
+
+bool StorageLayer::has_graph() const noexcept
+{
+    const std::lock_guard lock(mutex_);
+    return components_.graph && !graph_failure_;
+}
+
+awaitable<void> StorageLayer::ping_graph(OperationContext context)
+{
+    if (has_graph()) {
+        co_await components_.graph->ping(std::move(context));
+        co_return;
+    }
+    std::exception_ptr failure;
+    try {
+        co_await components_.graph->initialize(std::move(context));
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        graph_failure_ = failure;
+    }
+    if (failure)
+        throw as_storage_error(failure);
+}
+
+awaitable<ComponentHealth> StorageLayer::graph_health(OperationContext context)
+{
+    ComponentHealth component = component_of("graph_database", "none", {});
+    component.required = false;
+    if (!components_.graph) {
+        component.status = HealthStatus::disabled;
+        co_return component;
+    }
+    component.type = components_.graph->graph_database_type();
+    component.endpoints = components_.graph->endpoints();
+    std::function<awaitable<void>()> probe = [this, context] { return ping_graph(context); };
+    co_return co_await probed(std::move(component), std::move(probe));
+}
+
+awaitable<HealthReport> StorageLayer::health(OperationContext context)
+{
+    const OperationContext limited = context.limited_to(probe_limit);
+    HealthReport report;
+    std::function<awaitable<void>()> database = [this, limited] {
+        return ping_database(*components_.database, limited);
+    };
+    std::function<awaitable<void>()> vectors = [this, limited] {
+        return ping_vectors(*components_.vector_db, limited);
+    };
+    std::function<awaitable<void>()> cache = [this, limited] { return ping_cache(*components_.cache, limited); };
+    report.components.push_back(co_await probed(
+        component_of("database", components_.database->database_type(), components_.database->endpoints()),
+        std::move(database)));
+    report.components.push_back(
+        co_await probed(component_of("vector_database", components_.vector_db->vector_database_type(),
+                                     components_.vector_db->endpoints()),
+                        std::move(vectors)));
+    report.components.push_back(co_await probed(
+        component_of("cache", components_.cache->cache_type(), components_.cache->endpoints()), std::move(cache)));
+    report.components.push_back(co_await graph_health(limited));
+    report.status = overall(report.components);
+    co_return report;
+}
+
+awaitable<void> StorageLayer::close()
+{
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_)
+            co_return;
+        closed_ = true;
+    }
+    // The cache and the graph fallback work on the database, so it goes last.
+    std::exception_ptr first;
+    std::vector<std::function<awaitable<void>()>> steps;
+    steps.push_back([this] { return components_.cache->cleanup(); });
+    if (components_.graph)
+        steps.push_back([this] { return components_.graph->cleanup(); });
+    steps.push_back([this] { return components_.vector_db->cleanup(); });
+    steps.push_back([this] { return components_.database->disconnect(); });
+    for (const auto& step : steps) {
+        try {
+            co_await step();
+        } catch (...) {
+            if (!first)
+                first = std::current_exception();
+        }
+    }
+    if (first)
+        std::rethrow_exception(first);
+}
+
+} // namespace whisperstore

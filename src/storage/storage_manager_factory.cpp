@@ -1,0 +1,118 @@
+#include <whisperstore/core/error.hpp>
+#include <whisperstore/storage/storage_manager_factory.hpp>
+
+#if defined(WHISPERSTORE_HAS_SQLITE)
+#include <whisperstore/database/sqlite_adapter.hpp>
+#endif
+#if defined(WHISPERSTORE_HAS_LOCAL_QDRANT)
+#include <whisperstore/vector/local_qdrant_manager.hpp>
+#endif
+#if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
+#include <whisperstore/cache/hybrid_conversation_cache.hpp>
+#endif
+#include <whisperstore/graph/mock_graph_database_manager.hpp>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <span>
+#include <string_view>
+
+namespace whisperstore {
+
+namespace {
+
+// Types that the configuration knows, so that one missing from this build is told from a typing error.
+constexpr std::array<std::string_view, 3> database_types{"sqlite", "postgresql", "postgresql_cluster"};
+constexpr std::array<std::string_view, 6> vector_types{"local_qdrant",   "http_qdrant",   "distributed_qdrant",
+                                                       "local_chromadb", "http_chromadb", "distributed_chromadb"};
+constexpr std::array<std::string_view, 3> cache_types{"memory", "redis", "redis_cluster"};
+constexpr std::array<std::string_view, 5> graph_types{"sqlite", "disabled", "neo4j", "neo4j_cluster", "none"};
+
+[[noreturn]] void refuse(std::string_view what, const std::string& type, std::span<const std::string_view> known,
+                         const std::vector<std::string>& supported, std::string_view variable)
+{
+    std::string list;
+    for (const std::string& name : supported)
+        list += (list.empty() ? "" : ", ") + name;
+    const bool is_known = std::find(known.begin(), known.end(), type) != known.end();
+    throw StorageError(is_known ? StorageErrc::unsupported : StorageErrc::invalid_argument,
+                       "the " + std::string(what) + " type '" + type + "' is " +
+                           (is_known ? "not part of this build" : "unknown") + "; supported is " +
+                           (list.empty() ? "none" : list) + " (" + std::string(variable) + ")");
+}
+
+} // namespace
+
+std::vector<std::string> StorageManagerFactory::supported_database_types()
+{
+    std::vector<std::string> types;
+#if defined(WHISPERSTORE_HAS_SQLITE)
+    types.emplace_back("sqlite");
+#endif
+    return types;
+}
+
+std::vector<std::string> StorageManagerFactory::supported_vector_types()
+{
+    std::vector<std::string> types;
+#if defined(WHISPERSTORE_HAS_LOCAL_QDRANT)
+    types.emplace_back("local_qdrant");
+#endif
+    return types;
+}
+
+std::vector<std::string> StorageManagerFactory::supported_cache_types()
+{
+    std::vector<std::string> types;
+#if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
+    types.emplace_back("memory");
+#endif
+    return types;
+}
+
+std::vector<std::string> StorageManagerFactory::supported_graph_types() { return {"sqlite", "disabled", "none"}; }
+
+std::shared_ptr<AbstractDatabaseAdapter> StorageManagerFactory::create_database_manager(DatabaseConfig config)
+{
+#if defined(WHISPERSTORE_HAS_SQLITE)
+    if (config.type == "sqlite")
+        return std::make_shared<SQLiteAdapter>(std::move(config));
+#endif
+    refuse("database", config.type, database_types, supported_database_types(), "WHISPERENGINE_DATABASE_TYPE");
+}
+
+std::shared_ptr<VectorDatabaseManager> StorageManagerFactory::create_vector_manager(VectorDatabaseConfig config)
+{
+#if defined(WHISPERSTORE_HAS_LOCAL_QDRANT)
+    if (config.type == "local_qdrant")
+        return std::make_shared<LocalQdrantManager>(std::move(config));
+#endif
+    refuse("vector database", config.type, vector_types, supported_vector_types(), "WHISPERENGINE_VECTOR_DB_TYPE");
+}
+
+std::shared_ptr<ConversationCacheManager> StorageManagerFactory::create_cache_manager(CacheConfig config)
+{
+#if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
+    if (config.type == "memory")
+        return std::make_shared<HybridConversationCache>(std::move(config));
+#endif
+    refuse("cache", config.type, cache_types, supported_cache_types(), "WHISPERENGINE_CACHE_TYPE");
+}
+
+std::shared_ptr<GraphDatabaseManager>
+StorageManagerFactory::create_graph_manager(GraphDatabaseConfig config,
+                                            std::shared_ptr<AbstractDatabaseAdapter> database)
+{
+    if (config.type == "none")
+        return nullptr;
+    if (config.type == "sqlite" || config.type == "disabled") {
+        if (!database)
+            throw StorageError(StorageErrc::invalid_argument,
+                               "the graph type '" + config.type + "' keeps its nodes in a database: pass one");
+        return std::make_shared<MockGraphDatabaseManager>(std::move(database));
+    }
+    refuse("graph", config.type, graph_types, supported_graph_types(), "WHISPERENGINE_GRAPH_DB_TYPE");
+}
+
+} // namespace whisperstore
