@@ -7,7 +7,7 @@ namespace whisperstore {
 
 namespace {
 
-// Removals a cold channel remembers at least; more than any bootstrap answers with.
+// Removals a cold channel remembers at least before anybody reads its history.
 constexpr std::size_t min_remembered_removals = 1024;
 
 std::size_t heap_bytes(const std::string& text) noexcept
@@ -37,10 +37,14 @@ std::size_t heap_bytes(const json::object& object) noexcept
 std::size_t heap_bytes(const json::value& value) noexcept
 {
     switch (value.kind()) {
-    case json::kind::string: return value.get_string().capacity() + 1;
-    case json::kind::array: return heap_bytes(value.get_array());
-    case json::kind::object: return heap_bytes(value.get_object());
-    default: return 0;
+    case json::kind::string:
+        return value.get_string().capacity() + 1;
+    case json::kind::array:
+        return heap_bytes(value.get_array());
+    case json::kind::object:
+        return heap_bytes(value.get_object());
+    default:
+        return 0;
     }
 }
 
@@ -84,8 +88,15 @@ void Channel::fill(std::vector<CachedMessage> history)
     trim();
     removed_.clear();
     removal_order_.clear();
+    fill_expected_ = false;
     warm_ = true;
     live_ = true;
+}
+
+void Channel::expect_fill(bool expected)
+{
+    fill_expected_ = expected;
+    trim_removals();
 }
 
 std::vector<CachedMessage> Channel::newest(std::size_t limit, std::optional<std::int64_t> exclude) const
@@ -140,7 +151,14 @@ void Channel::remember_removal(std::int64_t message_id)
     if (!removed_.insert(message_id).second)
         return;
     removal_order_.push_back(message_id);
-    if (removal_order_.size() > std::max(min_remembered_removals, max_messages_)) {
+    trim_removals();
+}
+
+void Channel::trim_removals()
+{
+    if (fill_expected_)
+        return;
+    while (removal_order_.size() > std::max(min_remembered_removals, max_messages_)) {
         removed_.erase(removal_order_.front());
         removal_order_.pop_front();
     }

@@ -27,6 +27,8 @@ public:
     bool remove(std::int64_t message_id);
     /// Merges the history: what the channel has already is newer and stays. The channel is warm then.
     void fill(std::vector<CachedMessage> history);
+    /// While the history is being read every removal is kept; else the last thousand or so.
+    void expect_fill(bool expected);
 
     /// The newest `limit` after `exclude` is left out, oldest first.
     std::vector<CachedMessage> newest(std::size_t limit, std::optional<std::int64_t> exclude) const;
@@ -55,6 +57,7 @@ private:
     void trim();
     void remember_removal(std::int64_t message_id);
     void forget_removal(std::int64_t message_id);
+    void trim_removals();
 
     std::size_t max_messages_;
     Entries entries_; // by (timestamp, id)
@@ -62,6 +65,7 @@ private:
     boost::unordered_flat_set<std::int64_t> removed_;
     std::deque<std::int64_t> removal_order_;
     std::size_t bytes_ = 0;
+    bool fill_expected_ = false;
     bool warm_ = false;
     bool live_ = false;
 };

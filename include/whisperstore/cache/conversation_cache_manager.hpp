@@ -21,17 +21,18 @@ namespace whisperstore {
 using CachedMessage = std::shared_ptr<const UniversalMessage>;
 
 /// Reads the newest `limit` messages of a channel (in any order) from lasting storage. Called at
-/// most once at a time per channel. An exception becomes the error of the callers that waited.
-using HistorySource =
-    std::function<awaitable<std::vector<UniversalMessage>>(std::string channel_id, std::size_t limit, OperationContext context)>;
+/// most once at a time per channel, and cancelled when nobody waits for it any more. `context` is the
+/// first caller's without its deadline. An exception becomes the error of the callers that waited.
+using HistorySource = std::function<awaitable<std::vector<UniversalMessage>>(std::string channel_id, std::size_t limit,
+                                                                             OperationContext context)>;
 
 /// The same names on every backend.
 struct CacheStats
 {
-    double hit_rate = 0; ///< hits / (hits + misses), 0-1; 0 without reads
-    std::uint64_t hits = 0;   ///< reads of a warm channel
-    std::uint64_t misses = 0; ///< reads of a cold channel
-    std::uint64_t cached_channels = 0;
+    double hit_rate = 0;      ///< hits / (hits + misses), 0-1; 0 without reads
+    std::uint64_t hits = 0;   ///< reads of a warm channel; without a history source, of one with messages added
+    std::uint64_t misses = 0; ///< all other reads with a limit above 0, the ones that fail included
+    std::uint64_t cached_channels = 0; ///< warm or added to, and not expired
     std::uint64_t total_cached_messages = 0;
     double memory_usage_mb = 0; ///< MiB, estimated
     json::object to_json() const;
@@ -43,7 +44,8 @@ struct CacheStats
 /// channel keeps its newest `max_messages` and expires `timeout` after its last write or bootstrap;
 /// reads do not extend it. A channel is cold until a bootstrap from the history source has filled
 /// it: add_message() on a cold channel keeps the message but does not warm the channel. Without a
-/// history source a channel is served from what was added. Thread safe.
+/// history source, or with a bootstrap_limit of 0, a channel is served from what was added. Thread
+/// safe.
 class ConversationCacheManager
 {
 public:
@@ -53,7 +55,7 @@ public:
     /// Drops everything held in this process and closes. A second call does nothing.
     virtual awaitable<void> cleanup() = 0;
 
-    /// Sets where cold channels are filled from; before the first read.
+    /// Sets where cold channels are filled from; before the first read. None: an empty function.
     virtual void set_history_source(HistorySource source) = 0;
 
     /// The newest `limit` messages, oldest first, after `exclude_message_id` is left out. `limit` 0
@@ -67,13 +69,17 @@ public:
                              OperationContext context = OperationContext()) = 0;
 
     /// Adds or replaces a message. `message.channel_id` may be empty or equal to `channel_id`.
+    /// \throws StorageError invalid_argument for another channel_id and what check_message() refuses.
     virtual awaitable<void> add_message(std::string channel_id, UniversalMessage message,
                                         OperationContext context = OperationContext()) = 0;
-    /// Removes one message; a bootstrap under way will not bring it back. Returns whether it was there.
+    /// Removes one message; a bootstrap under way will not bring it back. Returns whether it was in the
+    /// cache.
     virtual awaitable<bool> remove_message(std::string channel_id, std::int64_t message_id,
                                            OperationContext context = OperationContext()) = 0;
-    /// Forgets the channel; the next read is cold.
-    virtual awaitable<void> clear_channel_cache(std::string channel_id, OperationContext context = OperationContext()) = 0;
+    /// Forgets the channel; the next read is cold. A bootstrap under way still answers those who asked
+    /// before, but fills nothing: who asks after the clear is answered from a later reading.
+    virtual awaitable<void> clear_channel_cache(std::string channel_id,
+                                                OperationContext context = OperationContext()) = 0;
 
     virtual awaitable<CacheStats> get_cache_stats(OperationContext context = OperationContext()) = 0;
 
