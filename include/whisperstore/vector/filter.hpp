@@ -20,7 +20,9 @@ namespace whisperstore {
 /// nothing but `$exists:false`, `$ne`, `$nin` and `$not`; `$eq:null` matches an explicit null only.
 /// A list at the leaf matches if any element does. 1 equals 1.0; a bool is not a number. `$gt`…
 /// take numbers or RFC 3339 times and do not match values of another type. Anything else is
-/// `invalid_argument`, never "match all". The empty filter `{}` matches every document.
+/// `invalid_argument`, never "match all". The empty filter `{}` matches every document; inside
+/// `$and $or $not` it is refused, and so are empty lists there. `$in: []` matches nothing, `$nin: []`
+/// everything. `$and $or $not` nest at most 30 deep.
 ///
 /// Immutable, cheap to copy, thread safe.
 class Filter

@@ -190,6 +190,10 @@ public:
 
 /// \throws StorageError invalid_argument unless `[A-Za-z0-9_-]{1,63}`.
 void check_collection_name(std::string_view name);
+/// \throws StorageError invalid_argument: dimension outside 1-65536, another metric than cosine.
+void check_collection_config(const CollectionConfig& config);
+/// \throws StorageError invalid_argument unless UTF-8 without NUL, 1-1,024 bytes.
+void check_document_id(std::string_view id);
 /// Checks id, content, metadata and embedding. \throws StorageError invalid_argument.
 void check_document(const VectorDocument& document, std::size_t dimension);
 /// \throws StorageError invalid_argument: wrong dimension, NaN, infinity, all zero.

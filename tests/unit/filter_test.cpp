@@ -1,0 +1,597 @@
+#include "support/run.hpp"
+
+#include <whisperstore/vector/filter.hpp>
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <random>
+
+namespace whisperstore {
+namespace {
+
+json::object document(std::string_view text) { return parse_json_object(text, "document"); }
+
+// ---- what matches
+
+struct Match
+{
+    const char* filter;
+    const char* metadata;
+    bool expected;
+};
+
+class FilterMatch : public testing::TestWithParam<Match>
+{
+};
+
+TEST_P(FilterMatch, Matches)
+{
+    const Match& match = GetParam();
+    const Filter filter = Filter::parse_text(match.filter);
+    EXPECT_EQ(filter.matches(document(match.metadata)), match.expected) << match.filter << " on " << match.metadata;
+    // Its JSON form is an equal filter.
+    const Filter again = Filter::parse(filter.to_json());
+    EXPECT_EQ(again.to_json(), filter.to_json());
+    EXPECT_EQ(again.matches(document(match.metadata)), match.expected) << json::serialize(filter.to_json());
+}
+
+constexpr Match equality[] = {
+    {R"({})", R"({})", true},
+    {R"({})", R"({"a": 1})", true},
+    {R"({"a": "x"})", R"({"a": "x"})", true},
+    {R"({"a": "x"})", R"({"a": "X"})", false},
+    {R"({"a": "x"})", R"({"b": "x"})", false},
+    {R"({"a": ""})", R"({"a": ""})", true},
+    {R"({"a": ""})", R"({})", false},
+    {R"({"a": 1, "b": 2})", R"({"a": 1, "b": 2, "c": 3})", true},
+    {R"({"a": 1, "b": 2})", R"({"a": 1, "b": 3})", false},
+    {R"({"a": {"$eq": "x"}})", R"({"a": "x"})", true},
+    {R"({"a": {"$ne": "x"}})", R"({"a": "y"})", true},
+    {R"({"a": {"$ne": "x"}})", R"({"a": "x"})", false},
+    // numbers are equal by value, bool is no number, text is no number
+    {R"({"a": 1})", R"({"a": 1.0})", true},
+    {R"({"a": 1.0})", R"({"a": 1})", true},
+    {R"({"a": 1.5})", R"({"a": 1})", false},
+    {R"({"a": 0})", R"({"a": -0.0})", true},
+    {R"({"a": true})", R"({"a": 1})", false},
+    {R"({"a": 1})", R"({"a": true})", false},
+    {R"({"a": false})", R"({"a": 0})", false},
+    {R"({"a": false})", R"({"a": false})", true},
+    {R"({"a": true})", R"({"a": false})", false},
+    {R"({"a": 1})", R"({"a": "1"})", false},
+    {R"({"a": "1"})", R"({"a": 1})", false},
+    {R"({"a": "true"})", R"({"a": true})", false},
+    // beyond 2^53 doubles have gaps
+    {R"({"a": 9007199254740993})", R"({"a": 9007199254740992})", false},
+    {R"({"a": 9007199254740993})", R"({"a": 9007199254740992.0})", false},
+    {R"({"a": 9007199254740992})", R"({"a": 9007199254740992.0})", true},
+    {R"({"a": 9223372036854775807})", R"({"a": 9223372036854775808.0})", false},
+    {R"({"a": 9223372036854775808})", R"({"a": 9223372036854775808.0})", true},
+    {R"({"a": -9223372036854775808})", R"({"a": -9223372036854775808.0})", true},
+    {R"({"a": 18446744073709551615})", R"({"a": 18446744073709551615})", true},
+    {R"({"a": 18446744073709551615})", R"({"a": 18446744073709551616.0})", false},
+    {R"({"a": 18446744073709551615})", R"({"a": -1})", false},
+    // null is a value, a missing key is not
+    {R"({"a": null})", R"({"a": null})", true},
+    {R"({"a": null})", R"({})", false},
+    {R"({"a": {"$eq": null}})", R"({"a": 0})", false},
+    {R"({"a": {"$eq": null}})", R"({"a": {"b": null}})", false},
+    {R"({"a": {"$ne": null}})", R"({"a": null})", false},
+    {R"({"a": {"$ne": null}})", R"({})", true},
+    {R"({"a": {"$ne": null}})", R"({"a": 1})", true},
+    // objects equal nothing
+    {R"({"a": 1})", R"({"a": {"b": 1}})", false},
+    {R"({"a": {"$ne": 1}})", R"({"a": {"b": 1}})", true},
+};
+INSTANTIATE_TEST_SUITE_P(Equality, FilterMatch, testing::ValuesIn(equality));
+
+constexpr Match missing_keys[] = {
+    {R"({"a": {"$ne": 1}})", R"({})", true},
+    {R"({"a": {"$nin": [1]}})", R"({})", true},
+    {R"({"a": {"$exists": false}})", R"({})", true},
+    {R"({"$not": {"a": 1}})", R"({})", true},
+    {R"({"$not": {"a": {"$gt": 1}}})", R"({})", true},
+    {R"({"a": {"$eq": 1}})", R"({})", false},
+    {R"({"a": {"$in": [1]}})", R"({})", false},
+    {R"({"a": {"$gt": 1}})", R"({})", false},
+    {R"({"a": {"$gte": 1}})", R"({})", false},
+    {R"({"a": {"$lt": 1}})", R"({})", false},
+    {R"({"a": {"$lte": 1}})", R"({})", false},
+    {R"({"a": {"$exists": true}})", R"({})", false},
+    {R"({"a": {"$exists": true}})", R"({"a": null})", true},
+    {R"({"a": {"$exists": false}})", R"({"a": null})", false},
+    {R"({"a": {"$exists": true}})", R"({"a": {}})", true},
+    {R"({"a": {"$exists": true}})", R"({"a": []})", true},
+    {R"({"a.b": {"$exists": true}})", R"({"a": {"b": false}})", true},
+    {R"({"a.b": {"$exists": false}})", R"({"a": 1})", true},
+    {R"({"a.b": {"$ne": 1}})", R"({"a": 1})", true},
+};
+INSTANTIATE_TEST_SUITE_P(MissingKeys, FilterMatch, testing::ValuesIn(missing_keys));
+
+constexpr Match lists[] = {
+    {R"({"a": 1})", R"({"a": [1, 2]})", true},
+    {R"({"a": 3})", R"({"a": [1, 2]})", false},
+    {R"({"a": 3})", R"({"a": []})", false},
+    {R"({"a": {"$ne": 1}})", R"({"a": [1, 2]})", false},
+    {R"({"a": {"$ne": 3}})", R"({"a": [1, 2]})", true},
+    {R"({"a": {"$ne": 3}})", R"({"a": []})", true},
+    {R"({"a": null})", R"({"a": [1, null]})", true},
+    {R"({"a": {"$gt": 1}})", R"({"a": [0, 2]})", true},
+    {R"({"a": {"$gt": 2}})", R"({"a": [0, 2]})", false},
+    {R"({"a": {"$gt": 1, "$lt": 1}})", R"({"a": [0, 2]})", true}, // each by an element of its own
+    {R"({"a": {"$in": [7, "x"]}})", R"({"a": [1, "x"]})", true},
+    {R"({"a": {"$nin": [7, "x"]}})", R"({"a": [1, "x"]})", false},
+    {R"({"a": {"$nin": [7]}})", R"({"a": [1, "x"]})", true},
+    {R"({"a": 1})", R"({"a": [[1]]})", false},          // one level
+    {R"({"a.b": 1})", R"({"a": [{"b": 1}]})", false},   // paths go through objects only
+    {R"({"a.b": 1})", R"({"a": {"b": [2, 1]}})", true}, // a list at the leaf
+    {R"({"a.0": 1})", R"({"a": [1]})", false},
+};
+INSTANTIATE_TEST_SUITE_P(Lists, FilterMatch, testing::ValuesIn(lists));
+
+constexpr Match ranges[] = {
+    {R"({"a": {"$gt": 1}})", R"({"a": 2})", true},
+    {R"({"a": {"$gt": 2}})", R"({"a": 2})", false},
+    {R"({"a": {"$gte": 2}})", R"({"a": 2.0})", true},
+    {R"({"a": {"$lt": 2.5}})", R"({"a": 2})", true},
+    {R"({"a": {"$lte": 2}})", R"({"a": 2.0000001})", false},
+    {R"({"a": {"$gt": 1, "$lte": 3}})", R"({"a": 3})", true},
+    {R"({"a": {"$gt": 1, "$lte": 3}})", R"({"a": 4})", false},
+    {R"({"a": {"$gt": -1}})", R"({"a": true})", false},
+    {R"({"a": {"$gt": -1}})", R"({"a": "5"})", false},
+    {R"({"a": {"$gt": -1}})", R"({"a": null})", false},
+    {R"({"a": {"$lt": 9}})", R"({"a": {}})", false},
+    {R"({"a": {"$gt": 9007199254740992}})", R"({"a": 9007199254740993})", true},
+    {R"({"a": {"$gt": 9007199254740992.0}})", R"({"a": 9007199254740993})", true},
+    {R"({"a": {"$lt": 9007199254740993}})", R"({"a": 9007199254740992.0})", true},
+    {R"({"a": {"$gt": 9223372036854775807}})", R"({"a": 9223372036854775808})", true},
+    {R"({"a": {"$gt": 1e300}})", R"({"a": 18446744073709551615})", false},
+    {R"({"a": {"$gt": -1e300}})", R"({"a": -9223372036854775808})", true},
+    {R"({"a": {"$lt": 0.5}})", R"({"a": 0})", true},
+    {R"({"a": {"$gt": -0.5}})", R"({"a": 0})", true},
+    {R"({"a": {"$lt": -0.5}})", R"({"a": -1})", true},
+    {R"({"a": {"$lt": -1}})", R"({"a": -0.5})", false},
+    // times are compared as times, not as text
+    {R"({"t": {"$gt": "2026-01-31T10:00:00+02:00"}})", R"({"t": "2026-01-31T09:05:00Z"})", true},
+    {R"({"t": {"$lt": "2026-01-31T10:00:00+02:00"}})", R"({"t": "2026-01-31T09:05:00Z"})", false},
+    {R"({"t": {"$gte": "2026-01-31T09:05:00Z"}})", R"({"t": "2026-01-31 09:05:00.000000Z"})", true},
+    {R"({"t": {"$lte": "2026-01-31T09:05:00.5Z"}})", R"({"t": "2026-01-31T09:05:00.500001Z"})", false},
+    {R"({"t": "2026-01-31T09:05:00Z"})", R"({"t": "2026-01-31T10:05:00+01:00"})", false}, // equality is that of text
+    {R"({"t": {"$gt": "2026-01-31T09:05:00Z"}})", R"({"t": 2000000000})", false},
+    {R"({"t": {"$gt": 0}})", R"({"t": "2026-01-31T09:05:00Z"})", false},
+    {R"({"t": {"$gt": "2026-01-31T09:05:00Z"}})", R"({"t": "tomorrow"})", false},
+    {R"({"t": {"$gt": "2026-01-31T09:05:00Z"}})", R"({"t": "zzzz"})", false},
+};
+INSTANTIATE_TEST_SUITE_P(Ranges, FilterMatch, testing::ValuesIn(ranges));
+
+constexpr Match groups[] = {
+    {R"({"a": {"$in": ["x", 2, null]}})", R"({"a": 2.0})", true},
+    {R"({"a": {"$in": ["x", 2, null]}})", R"({"a": null})", true},
+    {R"({"a": {"$in": ["x", 2]}})", R"({"a": "2"})", false},
+    {R"({"a": {"$in": []}})", R"({"a": 1})", false},
+    {R"({"a": {"$nin": []}})", R"({"a": 1})", true},
+    {R"({"a": {"$nin": ["x"]}})", R"({"a": "x"})", false},
+    {R"({"$and": [{"a": 1}, {"b": 2}]})", R"({"a": 1, "b": 2})", true},
+    {R"({"$and": [{"a": 1}, {"b": 2}]})", R"({"a": 1})", false},
+    {R"({"$or": [{"a": 1}, {"b": 2}]})", R"({"b": 2})", true},
+    {R"({"$or": [{"a": 1}, {"b": 2}]})", R"({"a": 2, "b": 1})", false},
+    {R"({"$or": [{"a": 1}]})", R"({"a": 1})", true},
+    {R"({"$not": {"a": 1}})", R"({"a": 1})", false},
+    {R"({"$not": {"a": 1, "b": 2}})", R"({"a": 1, "b": 3})", true},
+    {R"({"$not": {"$not": {"a": 1}}})", R"({"a": 1})", true},
+    {R"({"$not": {"a": {"$ne": 1}}})", R"({"a": 1})", true},
+    {R"({"$not": {"a": {"$ne": 1}}})", R"({})", false},
+    {R"({"c": 3, "$or": [{"a": 1}, {"b": {"$lt": 0}}]})", R"({"a": 1, "c": 3})", true},
+    {R"({"c": 3, "$or": [{"a": 1}, {"b": {"$lt": 0}}]})", R"({"a": 1})", false},
+    {R"({"a.b.c": 1})", R"({"a": {"b": {"c": 1}}})", true},
+    {R"({"a.b.c": 1})", R"({"a": {"b": {"d": 1}}})", false},
+    {R"({"a.b": 1})", R"({"a.b": 1})", false}, // a key with a dot cannot be addressed
+    {R"({"a.b": {"$exists": true}})", R"({"a.b": 1})", false},
+    {R"({"a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p": 1})",
+     R"({"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{"i":{"j":{"k":{"l":{"m":{"n":{"o":{"p":1}}}}}}}}}}}}}}}})", true},
+    {R"({"ключ": "значение 🌒"})", R"({"ключ": "значение 🌒"})", true},
+};
+INSTANTIATE_TEST_SUITE_P(Groups, FilterMatch, testing::ValuesIn(groups));
+
+// ---- what is refused
+
+class FilterRefused : public testing::TestWithParam<const char*>
+{
+};
+
+// Seen in an earlier implementation: unknown filter operators matching everything.
+TEST_P(FilterRefused, IsInvalidArgument) { EXPECT_STORAGE_ERROR(Filter::parse_text(GetParam()), invalid_argument); }
+
+constexpr const char* refused[] = {
+    R"([])",
+    R"("x")",
+    R"(null)",
+    R"({"a": {"$near": 3}})",
+    R"({"a": {"$regex": "x"}})",
+    R"({"a": {"$GT": 3}})",
+    R"({"a": {"gt": 3}})",
+    R"({"a": {"$not": {"$gt": 3}}})",
+    R"({"$nor": [{"a": 1}]})",
+    R"({"$where": "true"})",
+    R"({"$eq": 1})",
+    R"({"$": 1})",
+    R"({"a": {}})",
+    R"({"a": {"b": 1}})",
+    R"({"a": {"$gt": 1, "b": 2}})",
+    R"({"a": [1, 2]})",
+    R"({"a": {"$eq": [1]}})",
+    R"({"a": {"$eq": {"b": 1}}})",
+    R"({"a": {"$ne": []}})",
+    R"({"a": {"$gt": "x"}})",
+    R"({"a": {"$gt": true}})",
+    R"({"a": {"$gt": null}})",
+    R"({"a": {"$lte": [1]}})",
+    R"({"a": {"$lt": "2026-01-31"}})",
+    R"({"a": {"$in": 1}})",
+    R"({"a": {"$in": "x"}})",
+    R"({"a": {"$in": [[1]]}})",
+    R"({"a": {"$nin": [{"b": 1}]}})",
+    R"({"a": {"$nin": null}})",
+    R"({"a": {"$exists": 1}})",
+    R"({"a": {"$exists": null}})",
+    R"({"$and": []})",
+    R"({"$or": []})",
+    R"({"$and": {"a": 1}})",
+    R"({"$and": [{}]})",
+    R"({"$or": [{"a": 1}, {}]})",
+    R"({"$or": [1]})",
+    R"({"$not": {}})",
+    R"({"$not": [{"a": 1}]})",
+    R"({"$not": null})",
+    R"({"": 1})",
+    R"({".": 1})",
+    R"({".a": 1})",
+    R"({"a.": 1})",
+    R"({"a..b": 1})",
+    R"({"a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q": 1})",
+    R"({"a": "\u0000"})",
+    R"({"a\u0000": 1})",
+};
+INSTANTIATE_TEST_SUITE_P(Table, FilterRefused, testing::ValuesIn(refused));
+
+TEST(Filter, TextThatIsNoJsonIsSyntax)
+{
+    EXPECT_STORAGE_ERROR(Filter::parse_text("{"), syntax);
+    EXPECT_STORAGE_ERROR(Filter::parse_text(""), syntax);
+    EXPECT_STORAGE_ERROR(Filter::parse_text("{} x"), syntax);
+}
+
+TEST(Filter, ErrorsNameTheKeyAndWhatIsAllowed)
+{
+    const StorageError error = test::error_of([] { Filter::parse_text(R"({"age": {"$near": 3}})"); });
+    EXPECT_NE(error.message().find("age"), std::string::npos);
+    EXPECT_NE(error.message().find("$near"), std::string::npos);
+    EXPECT_NE(error.message().find("$exists"), std::string::npos);
+}
+
+TEST(Filter, NonFiniteNumbersAreRefused)
+{
+    EXPECT_STORAGE_ERROR(filter::eq("a", std::numeric_limits<double>::quiet_NaN()), invalid_argument);
+    EXPECT_STORAGE_ERROR(filter::gt("a", std::numeric_limits<double>::infinity()), invalid_argument);
+    EXPECT_STORAGE_ERROR(filter::eq("a", "\xff"), invalid_argument);
+}
+
+std::string nested(int depth, std::string_view inner)
+{
+    std::string text(inner);
+    for (int i = 0; i < depth; ++i)
+        text = R"({"$not": )" + text + "}";
+    return text;
+}
+
+TEST(Filter, NestingIsBounded)
+{
+    const Filter deepest = Filter::parse_text(nested(29, R"({"a": 1})"));
+    EXPECT_FALSE(deepest.matches(document(R"({"a": 1})")));
+    EXPECT_STORAGE_ERROR(Filter::parse_text(nested(30, R"({"a": 1})")), invalid_argument);
+    EXPECT_STORAGE_ERROR(Filter::parse_text(nested(62, R"({"a": 1})")), invalid_argument);
+    // A tree made in memory may be deeper than any text.
+    json::value deep = json::object({{"a", 1}});
+    for (int i = 0; i < 5000; ++i) {
+        json::object outer;
+        outer["$not"] = std::move(deep);
+        deep = std::move(outer);
+    }
+    EXPECT_STORAGE_ERROR(Filter::parse(deep), invalid_argument);
+}
+
+TEST(Filter, TheJsonOfTheDeepestFilterIsReadAgain)
+{
+    std::string text = R"({"a": {"$in": [1]}})";
+    for (int i = 0; i < 29; ++i)
+        text = R"({"$or": [{"b": 2}, )" + text + "]}";
+    const Filter deepest = Filter::parse_text(text);
+    const Filter again = Filter::parse_text(json::serialize(deepest.to_json()));
+    EXPECT_EQ(again.to_json(), deepest.to_json());
+    EXPECT_STORAGE_ERROR(Filter::parse_text(R"({"$or": [{"b": 2}, )" + text + "]}"), invalid_argument);
+}
+
+// ---- builders
+
+TEST(Filter, BuildersSayWhatTheJsonSays)
+{
+    const auto json_of = [](std::string_view text) { return Filter::parse_text(text).to_json(); };
+    EXPECT_EQ(filter::eq("a", "x").to_json(), json_of(R"({"a": "x"})"));
+    EXPECT_EQ(filter::ne("a.b", nullptr).to_json(), json_of(R"({"a.b": {"$ne": null}})"));
+    EXPECT_EQ(filter::gt("a", 1).to_json(), json_of(R"({"a": {"$gt": 1}})"));
+    EXPECT_EQ(filter::gte("a", 1.5).to_json(), json_of(R"({"a": {"$gte": 1.5}})"));
+    EXPECT_EQ(filter::lt("a", 1).to_json(), json_of(R"({"a": {"$lt": 1}})"));
+    EXPECT_EQ(filter::lte("a", "2026-01-31T09:05:00Z").to_json(),
+              json_of(R"({"a": {"$lte": "2026-01-31T09:05:00Z"}})"));
+    EXPECT_EQ(filter::in("a", json::array({1, "x"})).to_json(), json_of(R"({"a": {"$in": [1, "x"]}})"));
+    EXPECT_EQ(filter::nin("a", json::array({1})).to_json(), json_of(R"({"a": {"$nin": [1]}})"));
+    EXPECT_EQ(filter::exists("a").to_json(), json_of(R"({"a": {"$exists": true}})"));
+    EXPECT_EQ(filter::exists("a", false).to_json(), json_of(R"({"a": {"$exists": false}})"));
+    EXPECT_EQ((filter::eq("a", 1) && filter::gt("b", 2)).to_json(), json_of(R"({"a": 1, "b": {"$gt": 2}})"));
+    EXPECT_EQ((filter::eq("a", 1) || filter::eq("b", 2)).to_json(), json_of(R"({"$or": [{"a": 1}, {"b": 2}]})"));
+    EXPECT_EQ((!filter::gt("a", 1)).to_json(), json_of(R"({"$not": {"a": {"$gt": 1}}})"));
+    EXPECT_EQ((!filter::eq("a", 1)).to_json(), json_of(R"({"a": {"$ne": 1}})"));
+}
+
+TEST(Filter, BuildersCheckAsTheParserDoes)
+{
+    EXPECT_STORAGE_ERROR(filter::eq("", 1), invalid_argument);
+    EXPECT_STORAGE_ERROR(filter::eq("$and", 1), invalid_argument);
+    EXPECT_STORAGE_ERROR(filter::eq("a..b", 1), invalid_argument);
+    EXPECT_STORAGE_ERROR(filter::gt("a", "x"), invalid_argument);
+    EXPECT_STORAGE_ERROR(filter::eq("a", json::array({1})), invalid_argument);
+    EXPECT_STORAGE_ERROR(filter::eq("a", json::object()), invalid_argument);
+}
+
+TEST(Filter, TheEmptyFilterInGroups)
+{
+    const Filter everything;
+    const Filter one = filter::eq("a", 1);
+    EXPECT_TRUE(everything.matches_everything());
+    EXPECT_FALSE(one.matches_everything());
+    EXPECT_EQ((everything && one).to_json(), one.to_json());
+    EXPECT_EQ((one && everything).to_json(), one.to_json());
+    EXPECT_TRUE((everything || one).matches_everything());
+    EXPECT_STORAGE_ERROR(!everything, invalid_argument);
+    EXPECT_TRUE(everything.to_json().empty());
+}
+
+TEST(Filter, LongChainsStayFlatAndAlternationIsBounded)
+{
+    Filter all = filter::ne("x", 0);
+    Filter any = filter::eq("x", 0);
+    for (int i = 1; i < 500; ++i) {
+        all = all && filter::ne("x", i);
+        any = any || filter::eq("x", i);
+    }
+    EXPECT_TRUE(all.matches(document(R"({"x": 500})")));
+    EXPECT_FALSE(all.matches(document(R"({"x": 499})")));
+    EXPECT_TRUE(any.matches(document(R"({"x": 499})")));
+    EXPECT_EQ(Filter::parse(all.to_json()).to_json(), all.to_json());
+
+    Filter deep = filter::eq("a", 1);
+    const auto alternate = [&] {
+        for (int i = 0; i < 40; ++i)
+            deep = i % 2 == 0 ? deep && filter::eq("b", i) : deep || filter::eq("c", i);
+    };
+    EXPECT_STORAGE_ERROR(alternate(), invalid_argument);
+}
+
+// ---- against a second evaluator, written from the rules and not from the code
+
+namespace naive {
+
+using Number = long double; // 64 bits of mantissa hold every int64, uint64 and double of this test exactly
+
+std::optional<Number> number(const json::value& value)
+{
+    if (value.is_int64())
+        return static_cast<Number>(value.get_int64());
+    if (value.is_uint64())
+        return static_cast<Number>(value.get_uint64());
+    if (value.is_double())
+        return static_cast<Number>(value.get_double());
+    return std::nullopt;
+}
+
+bool same(const json::value& a, const json::value& b)
+{
+    if (number(a) && number(b))
+        return *number(a) == *number(b);
+    if (a.kind() != b.kind())
+        return false;
+    return (a.is_null()) || (a.is_bool() && a.get_bool() == b.get_bool()) ||
+           (a.is_string() && a.get_string() == b.get_string());
+}
+
+const json::value* at(const json::object& document, std::string path)
+{
+    const auto dot = path.find('.');
+    const json::value* value = document.if_contains(path.substr(0, dot));
+    if (dot == std::string::npos || !value)
+        return value;
+    return value->is_object() ? at(value->get_object(), path.substr(dot + 1)) : nullptr;
+}
+
+bool operator_holds(const std::string& op, const json::value& leaf, const json::value& operand)
+{
+    if (op == "$eq")
+        return same(leaf, operand);
+    if (op == "$in")
+        return std::ranges::any_of(operand.get_array(), [&](const json::value& item) { return same(leaf, item); });
+    if (!number(leaf) || !number(operand))
+        return false;
+    const Number a = *number(leaf);
+    const Number b = *number(operand);
+    return (op == "$gt" && a > b) || (op == "$gte" && a >= b) || (op == "$lt" && a < b) || (op == "$lte" && a <= b);
+}
+
+bool holds(const json::object& filter, const json::object& document);
+
+bool field_holds(const std::string& path, const std::string& op, const json::value& operand,
+                 const json::object& document)
+{
+    if (op == "$ne")
+        return !field_holds(path, "$eq", operand, document);
+    if (op == "$nin")
+        return !field_holds(path, "$in", operand, document);
+    const json::value* value = at(document, path);
+    if (op == "$exists")
+        return (value != nullptr) == operand.get_bool();
+    if (!value)
+        return false;
+    if (!value->is_array())
+        return operator_holds(op, *value, operand);
+    return std::ranges::any_of(value->get_array(),
+                               [&](const json::value& item) { return operator_holds(op, item, operand); });
+}
+
+bool holds(const json::object& filter, const json::object& document)
+{
+    for (const auto& [key, condition] : filter) {
+        const auto inner = [&](const json::value& item) { return holds(item.get_object(), document); };
+        bool held = true;
+        if (key == "$and")
+            held = std::ranges::all_of(condition.get_array(), inner);
+        else if (key == "$or")
+            held = std::ranges::any_of(condition.get_array(), inner);
+        else if (key == "$not")
+            held = !inner(condition);
+        else if (condition.is_object())
+            for (const auto& [op, operand] : condition.get_object())
+                held = held && field_holds(key, op, operand, document);
+        else
+            held = field_holds(key, "$eq", condition, document);
+        if (!held)
+            return false;
+    }
+    return true;
+}
+
+} // namespace naive
+
+class Random
+{
+public:
+    explicit Random(unsigned seed) : engine_(seed) {}
+    unsigned below(unsigned limit) { return static_cast<unsigned>(engine_() % limit); }
+
+    json::value scalar()
+    {
+        static const json::array choices =
+            parse_json(
+                R"([null, true, false, 0, 1, 2, 1.0, -0.0, 0.5, 1.5, "", "x", "1", 9007199254740993, 9007199254740992.0,
+               9223372036854775807, 9223372036854775808, 18446744073709551615, -9223372036854775808])",
+                "choices")
+                .as_array();
+        return choices[below(static_cast<unsigned>(choices.size()))];
+    }
+    json::value value(int depth)
+    {
+        const unsigned kind = below(6);
+        if (kind == 0) {
+            json::array list;
+            for (unsigned i = below(3); i > 0; --i)
+                list.push_back(scalar());
+            return list;
+        }
+        if (kind == 1 && depth < 3)
+            return document(depth + 1);
+        return scalar();
+    }
+    json::object document(int depth = 0)
+    {
+        json::object object;
+        for (const char* key : {"a", "b", "c"})
+            if (below(3) != 0)
+                object[key] = value(depth);
+        return object;
+    }
+    std::string path()
+    {
+        std::string text(1, static_cast<char>('a' + below(3)));
+        while (below(3) == 0)
+            text.append(".").push_back(static_cast<char>('a' + below(3)));
+        return text;
+    }
+    json::value number()
+    {
+        json::value chosen = scalar();
+        while (!chosen.is_number())
+            chosen = scalar();
+        return chosen;
+    }
+    json::object filter(int depth = 0)
+    {
+        json::object object;
+        const unsigned kind = below(depth < 3 ? 12 : 9);
+        json::object condition;
+        switch (kind) {
+        case 0:
+            object[path()] = scalar();
+            return object;
+        case 1:
+            condition["$eq"] = scalar();
+            break;
+        case 2:
+            condition["$ne"] = scalar();
+            break;
+        case 3:
+            condition["$gt"] = number();
+            break;
+        case 4:
+            condition["$lte"] = number();
+            break;
+        case 5:
+            condition["$gte"] = number();
+            condition["$lt"] = number();
+            break;
+        case 6:
+            condition["$in"] = json::array({scalar(), scalar()});
+            break;
+        case 7:
+            condition["$nin"] = json::array({scalar()});
+            break;
+        case 8:
+            condition["$exists"] = below(2) == 0;
+            break;
+        case 9:
+            object["$and"] = json::array({filter(depth + 1), filter(depth + 1)});
+            return object;
+        case 10:
+            object["$or"] = json::array({filter(depth + 1), filter(depth + 1)});
+            return object;
+        default:
+            object["$not"] = filter(depth + 1);
+            return object;
+        }
+        object[path()] = std::move(condition);
+        return object;
+    }
+
+private:
+    std::mt19937 engine_;
+};
+
+TEST(Filter, AgreesWithASecondEvaluator)
+{
+    Random random(20260131);
+    int matched = 0;
+    for (int round = 0; round < 20000; ++round) {
+        const json::object expression = random.filter();
+        const json::object metadata = random.document();
+        const Filter filter = Filter::parse(expression);
+        const bool expected = naive::holds(expression, metadata);
+        ASSERT_EQ(filter.matches(metadata), expected)
+            << json::serialize(expression) << " on " << json::serialize(metadata);
+        ASSERT_EQ(Filter::parse(filter.to_json()).matches(metadata), expected) << json::serialize(filter.to_json());
+        matched += expected ? 1 : 0;
+    }
+    // Neither trivially true nor false.
+    EXPECT_GT(matched, 4000);
+    EXPECT_LT(matched, 16000);
+}
+
+} // namespace
+} // namespace whisperstore
