@@ -26,7 +26,7 @@ struct ChannelReading
     std::shared_ptr<Bootstrap> bootstrap;
     std::size_t callers = 0;
     bool given_up = false;            ///< its result is not installed: cleared meanwhile, or nobody waits any more
-    std::optional<Channel> forgotten; ///< what a clear took away: the callers from before it are answered from this
+    std::optional<Channel> forgotten; ///< the channel as if not cleared, for the callers from before that
 };
 
 struct ChannelNode

@@ -78,6 +78,8 @@ void ChannelStore::add(const std::string& channel_id, CachedMessage message)
         const auto now = clock_();
         const auto lock = enter(shard, now, garbage);
         ChannelNode& node = shard.find_or_make(channel_id, limits_.messages, now, totals_);
+        if (node.reading && node.reading->forgotten)
+            node.reading->forgotten->add(message);
         shard.change(node, totals_, [&](Channel& channel) { channel.add(std::move(message)); });
         shard.used(node, totals_);
         shard.written(node, now);
@@ -119,8 +121,8 @@ void ChannelStore::clear(const std::string& channel_id)
         shard.forget(*node, totals_, garbage);
         return;
     }
-    // Those who wait asked before the clear and get what was there then; who asks from now on must
-    // not see it.
+    // Those who wait asked before the clear and are answered as if there were none; who asks from now
+    // on must not see what was read before it.
     shard.change(*node, totals_, [&](Channel& channel) {
         cleared.emplace(limits_.messages);
         std::swap(*cleared, channel);

@@ -22,10 +22,11 @@ namespace whisperstore {
 /// end without suspending.
 ///
 /// The history of a cold channel is read on the executor of the caller that needed it first, in a
-/// strand of its own, so that executor must keep running. The source gets that caller's context
+/// strand of its own: that executor must keep running until the read has ended, also when the caller
+/// has gone before. The source gets that caller's context
 /// without its deadline: each waiting caller's deadline and cancellation end its own wait only, and
 /// when the last of them has gone, the read is cancelled. Who asks after a clear is never answered from
-/// a read that began before it; who asked before gets an answer without what was removed since.
+/// a read that began before it; who asked before is answered as if there had been none.
 ///
 /// The methods throw StorageError: `closed` before initialize() and after cleanup(),
 /// `invalid_argument` as described at the interface, `timeout` and `cancelled` for the caller's own
