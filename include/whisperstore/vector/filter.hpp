@@ -28,7 +28,16 @@ namespace whisperstore {
 class Filter
 {
 public:
-    enum class Op { eq, gt, gte, lt, lte, in, exists };
+    enum class Op
+    {
+        eq,
+        gt,
+        gte,
+        lt,
+        lte,
+        in,
+        exists
+    };
     struct Node;
     using NodePtr = std::shared_ptr<const Node>;
 
@@ -39,10 +48,22 @@ public:
         Op op = Op::eq;
         std::vector<json::value> operands; ///< one scalar; several for `in`; a bool for `exists`
     };
-    struct And { std::vector<NodePtr> terms; };
-    struct Or { std::vector<NodePtr> terms; };
-    struct Not { NodePtr term; };
-    struct Node { std::variant<Comparison, And, Or, Not> data; };
+    struct And
+    {
+        std::vector<NodePtr> terms;
+    };
+    struct Or
+    {
+        std::vector<NodePtr> terms;
+    };
+    struct Not
+    {
+        NodePtr term;
+    };
+    struct Node
+    {
+        std::variant<Comparison, And, Or, Not> data;
+    };
 
     /// Matches every document.
     Filter() = default;

@@ -14,14 +14,15 @@ namespace whisperstore {
 /// How a vector manager connects.
 struct VectorDatabaseConfig
 {
-    std::string type = "local_qdrant"; ///< local_qdrant, http_qdrant, distributed_qdrant, local_chromadb, http_chromadb, distributed_chromadb
+    std::string type = "local_qdrant";       ///< local_qdrant, http_qdrant, distributed_qdrant, local_chromadb,
+                                             ///< http_chromadb, distributed_chromadb
     std::filesystem::path persist_directory; ///< local types: where collections live
     bool read_only = false;                  ///< local types: opens beside a writing process
     std::string synchronous = "FULL";        ///< local_qdrant: as DatabaseConfig::synchronous
     std::string host;
     std::uint16_t port = 0;
-    std::string url;                         ///< takes precedence over host and port
-    std::string api_key;                     ///< a secret
+    std::string url;     ///< takes precedence over host and port
+    std::string api_key; ///< a secret
     std::vector<std::string> cluster_nodes;
     bool backup_enabled = true;
     TlsConfig tls = {};

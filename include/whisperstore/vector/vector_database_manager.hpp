@@ -41,7 +41,7 @@ extern const std::vector<std::pair<std::string, CollectionConfig>> VECTOR_COLLEC
 /// A document with its vector. `embedding` is stored and returned with unit length.
 struct VectorDocument
 {
-    std::string id;      ///< any non-empty UTF-8, at most 1,024 bytes
+    std::string id; ///< any non-empty UTF-8, at most 1,024 bytes
     std::string content;
     std::vector<float> embedding;
     json::object metadata; ///< any JSON object; comes back exactly
@@ -111,7 +111,8 @@ public:
     awaitable<void> create_collection(std::string collection_name, json::object metadata,
                                       OperationContext context = OperationContext());
     /// Returns whether it existed.
-    virtual awaitable<bool> delete_collection(std::string collection_name, OperationContext context = OperationContext()) = 0;
+    virtual awaitable<bool> delete_collection(std::string collection_name,
+                                              OperationContext context = OperationContext()) = 0;
     /// Names, sorted.
     virtual awaitable<std::vector<std::string>> list_collections(OperationContext context = OperationContext()) = 0;
     /// The collection's shape. \throws StorageError not_found.
@@ -128,18 +129,21 @@ public:
                                             OperationContext context = OperationContext()) = 0;
 
     /// The `limit` most similar documents that match, best first, ties by id.
-    virtual awaitable<std::vector<SearchResult>> search_similar(std::string collection, std::span<const float> query_embedding,
+    virtual awaitable<std::vector<SearchResult>> search_similar(std::string collection,
+                                                                std::span<const float> query_embedding,
                                                                 std::size_t limit, Filter filters = Filter(),
                                                                 OperationContext context = OperationContext()) = 0;
     /// Several searches at once; answers in order.
     virtual awaitable<std::vector<std::vector<SearchResult>>>
-    search_batch(std::string collection, std::vector<SearchQuery> queries, OperationContext context = OperationContext());
+    search_batch(std::string collection, std::vector<SearchQuery> queries,
+                 OperationContext context = OperationContext());
 
     /// One document, or nothing.
     awaitable<std::optional<VectorDocument>> get_document(std::string collection, std::string doc_id,
                                                           OperationContext context = OperationContext());
     /// Those of the ids that exist, in the order asked.
-    virtual awaitable<std::vector<VectorDocument>> get_documents(std::string collection, std::vector<std::string> doc_ids,
+    virtual awaitable<std::vector<VectorDocument>> get_documents(std::string collection,
+                                                                 std::vector<std::string> doc_ids,
                                                                  OperationContext context = OperationContext()) = 0;
 
     /// Returns whether the document existed.
@@ -153,13 +157,15 @@ public:
     /// Documents ordered by id, page by page, in bounded memory.
     /// \param page_size 1-10,000. \param cursor `next` of the page before.
     virtual awaitable<Page<VectorDocument>> scroll(std::string collection, std::size_t page_size = 256,
-                                                   std::optional<PageCursor> cursor = std::nullopt, Filter filters = Filter(),
+                                                   std::optional<PageCursor> cursor = std::nullopt,
+                                                   Filter filters = Filter(),
                                                    OperationContext context = OperationContext()) = 0;
     /// Number of matching documents.
     virtual awaitable<std::uint64_t> count_documents(std::string collection, Filter filters = Filter(),
                                                      OperationContext context = OperationContext()) = 0;
     /// Everything in one object.
-    awaitable<CollectionExport> export_collection(std::string collection, OperationContext context = OperationContext());
+    awaitable<CollectionExport> export_collection(std::string collection,
+                                                  OperationContext context = OperationContext());
 
     virtual awaitable<CollectionStats> get_collection_stats(std::string collection,
                                                             OperationContext context = OperationContext()) = 0;

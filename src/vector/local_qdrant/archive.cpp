@@ -1,0 +1,157 @@
+#include "vector/local_qdrant/archive.hpp"
+
+#include <whisperstore/core/error.hpp>
+
+namespace whisperstore::local_qdrant {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::int64_t rows_between_checks = 256;
+
+sqlite::OpenOptions reading(const fs::path& path)
+{
+    sqlite::OpenOptions options;
+    options.path = path;
+    options.read_only = true;
+    options.backend = backend;
+    return options;
+}
+
+/// A database in one file, made here and nowhere else open.
+sqlite::OpenOptions making(const fs::path& path)
+{
+    sqlite::OpenOptions options;
+    options.path = path;
+    options.archive = true;
+    options.page_size = file_page_size;
+    options.backend = backend;
+    return options;
+}
+
+void copy_documents(sqlite::Connection& from, std::int64_t from_collection, sqlite::Connection& to,
+                    std::int64_t to_collection, Interruptible& interruptible)
+{
+    sqlite::Statement rows =
+        from.prepare("SELECT id, embedding, metadata, content FROM documents WHERE +collection = ?1 ORDER BY seq");
+    rows.bind(1, from_collection);
+    sqlite::Statement insert =
+        to.prepare("INSERT INTO documents (collection, id, embedding, metadata, content) VALUES (?1, ?2, ?3, ?4, ?5)");
+    insert.bind(1, to_collection);
+    for (std::int64_t copied = 0; rows.step(); ++copied) {
+        if (copied % rows_between_checks == 0)
+            interruptible.check();
+        insert.reset();
+        insert.bind_text(2, rows.column_text(0));
+        insert.bind_blob(3, rows.column_blob(1));
+        insert.bind_text(4, rows.column_text(2));
+        insert.bind_text(5, rows.column_text(3));
+        insert.run();
+    }
+}
+
+void check_documents(sqlite::Connection& archive, const StoredCollection& collection, Interruptible& interruptible)
+{
+    sqlite::Statement rows =
+        archive.prepare("SELECT id, embedding, metadata, content FROM documents WHERE +collection = ?1 ORDER BY seq");
+    rows.bind(1, collection.number);
+    for (std::int64_t checked = 0; rows.step(); ++checked) {
+        if (checked % rows_between_checks == 0)
+            interruptible.check();
+        const VectorDocument document = read_document(archive, rows, 0, collection.config.embedding_dimension);
+        try {
+            check_document(document, collection.config.embedding_dimension);
+        } catch (const StorageError& error) {
+            throw_corrupt(archive, "holds a document that cannot be: " + error.message());
+        }
+    }
+}
+
+} // namespace
+
+StorageError as_damage(const StorageError& error, const fs::path& path)
+{
+    if (error.errc() != StorageErrc::not_found && error.errc() != StorageErrc::syntax)
+        return error;
+    return StorageError(StorageErrc::corrupt,
+                        path.string() + " has not the tables of a collection: " + error.message() +
+                            "; restore it from a backup",
+                        ErrorDetails{std::string(backend)});
+}
+
+void write_archive(const fs::path& path, const std::vector<std::pair<std::string, fs::path>>& collections,
+                   Interruptible& interruptible)
+{
+    if (fs::exists(path))
+        throw StorageError(StorageErrc::already_exists, path.string() + " exists already; choose another path",
+                           ErrorDetails{std::string(backend)});
+    sqlite::make_private_directory(fs::absolute(path).parent_path(), backend);
+    const fs::path partial = path.string() + ".partial";
+    fs::remove(partial);
+    try {
+        {
+            sqlite::Connection archive(making(partial));
+            create_layout(archive);
+            archive.execute("BEGIN");
+            for (const auto& [name, file] : collections) {
+                sqlite::Connection source(reading(file));
+                const Interruptible::Running running(interruptible, source);
+                source.execute("BEGIN"); // one snapshot, however many writes come meanwhile
+                const StoredCollection stored = read_collections(source).at(0);
+                copy_documents(source, stored.number, archive, insert_collection(archive, name, stored.config),
+                               interruptible);
+            }
+            archive.execute("COMMIT");
+            const Interruptible::Running running(interruptible, archive);
+            if (const std::string check = archive.query_text("PRAGMA quick_check(1)"); check != "ok")
+                throw_corrupt(archive, "does not pass its check: " + check);
+        }
+        sqlite::publish_file(partial, path, backend);
+    } catch (...) {
+        std::error_code ignored; // the error that led here is the one to tell
+        fs::remove(partial, ignored);
+        throw;
+    }
+}
+
+std::vector<StoredCollection> check_archive(const fs::path& path, Interruptible& interruptible)
+{
+    check_header(path);
+    sqlite::Connection archive(reading(path));
+    const Interruptible::Running running(interruptible, archive);
+    if (const std::string integrity = archive.query_text("PRAGMA integrity_check(1)"); integrity != "ok")
+        throw_corrupt(archive, "is damaged: " + integrity);
+    try {
+        if (archive.prepare("PRAGMA foreign_key_check").step())
+            throw_corrupt(archive, "has documents of no collection");
+        std::vector<StoredCollection> collections = read_collections(archive);
+        for (const StoredCollection& collection : collections)
+            check_documents(archive, collection, interruptible);
+        return collections;
+    } catch (const StorageError& error) {
+        throw as_damage(error, path);
+    }
+}
+
+void extract_collection(const fs::path& archive, const StoredCollection& collection, const fs::path& file,
+                        Interruptible& interruptible)
+{
+    sqlite::Connection source(reading(archive));
+    sqlite::Connection target(making(file));
+    const Interruptible::Running running(interruptible, source);
+    create_layout(target);
+    target.execute("BEGIN");
+    copy_documents(source, collection.number, target, insert_collection(target, collection.name, collection.config),
+                   interruptible);
+    target.execute("COMMIT");
+}
+
+void make_collection_file(const fs::path& file, std::string_view name, const CollectionConfig& config)
+{
+    sqlite::Connection connection(making(file));
+    create_layout(connection);
+    insert_collection(connection, name, config);
+}
+
+} // namespace whisperstore::local_qdrant

@@ -1,0 +1,67 @@
+#pragma once
+// One open collection: its file, its index, and the operations on both.
+
+#include "sqlite/store.hpp"
+#include "vector/local_qdrant/index_reading.hpp"
+#include "vector/local_qdrant/live_index.hpp"
+#include "vector/local_qdrant/search_pool.hpp"
+#include "vector/local_qdrant/store_directory.hpp"
+
+namespace whisperstore::local_qdrant {
+
+class Collection
+{
+public:
+    struct Options
+    {
+        std::filesystem::path file;
+        FileIdentity identity; ///< of the file as found
+        bool read_only = false;
+        std::string synchronous = "FULL";
+        std::shared_ptr<SearchPool> pool;
+        int attempts = 3; ///< of reads beside writers, before they wait for a state in which nothing changes
+    };
+
+    /// Opens and loads; blocks. Throws StorageError corrupt, version_mismatch, not_found, ….
+    Collection(std::string name, Options options, const CheckPoint& check);
+    ~Collection();
+    Collection(const Collection&) = delete;
+    Collection& operator=(const Collection&) = delete;
+
+    const CollectionConfig& config() const noexcept { return config_; }
+    const FileIdentity& identity() const noexcept { return options_.identity; }
+
+    awaitable<void> store(std::vector<VectorDocument> documents, OperationContext context);
+    awaitable<bool> remove(std::string id, OperationContext context);
+    awaitable<std::uint64_t> remove_matching(Filter filter, OperationContext context);
+
+    awaitable<std::vector<SearchResult>> search(std::span<const float> embedding, std::size_t limit, Filter filter,
+                                                OperationContext context);
+    awaitable<std::vector<VectorDocument>> get(std::vector<std::string> ids, OperationContext context);
+    awaitable<Page<VectorDocument>> scroll(std::size_t page_size, std::optional<PageCursor> cursor, Filter filter,
+                                           OperationContext context);
+    awaitable<std::uint64_t> count(Filter filter, OperationContext context);
+    /// Bytes in memory, estimated.
+    std::uint64_t memory() const { return index_->get()->memory(); }
+
+    /// Ends after running work; later operations are `closed`. Blocks.
+    void close() noexcept { store_->close(); }
+
+private:
+    awaitable<void> catch_up(OperationContext context);
+    awaitable<void> read(std::shared_ptr<IndexReading> reading, OperationContext context);
+    awaitable<void> read_settled(std::shared_ptr<IndexReading> reading, OperationContext context);
+    bool page_by_index(const Filter& filter, std::size_t page_size) const;
+    std::vector<VectorDocument> page_by_rows(sqlite::Connection& connection, const Filter& filter,
+                                             const std::string& after, std::size_t limit) const;
+
+    const std::string name_;
+    const Options options_;
+    CollectionConfig config_;
+    std::shared_ptr<LiveIndex> index_;
+    std::mutex catching_up_; // read-only: one at a time brings the index up to date
+    std::atomic<std::uint64_t> inline_reads_{0};
+    std::unique_ptr<sqlite::Store> store_; // last: its threads end before what they use goes
+};
+
+} // namespace whisperstore::local_qdrant

@@ -1,0 +1,60 @@
+#pragma once
+// Searches over a snapshot of the index. How the best are found is decided here and nowhere else:
+// by the candidates that the inverted index names, or by a scan.
+
+#include "vector/local_qdrant/vector_index.hpp"
+
+#include <functional>
+
+namespace whisperstore::local_qdrant {
+
+/// Called every few hundred documents; throws to stop.
+using CheckPoint = std::function<void()>;
+
+/// The documents of a snapshot that match a filter.
+class Selection
+{
+public:
+    Selection(const VectorIndex& index, Filter filter);
+
+    /// Documents to look at, at most.
+    std::size_t effort() const noexcept { return candidates_ ? candidates_->size() : snapshot_.slots(); }
+    const VectorIndex::Snapshot& snapshot() const noexcept { return snapshot_; }
+    bool everything() const noexcept { return filter_.matches_everything(); }
+
+    /// Calls `visit(slot)` for each match, in no particular order.
+    template <typename Visit>
+    void for_each(const CheckPoint& check, Visit visit) const
+    {
+        const std::size_t count = effort();
+        for (std::size_t i = 0; i < count; ++i) {
+            if (i % documents_between_checks == 0 && check)
+                check();
+            const Slot slot = candidates_ ? (*candidates_)[i] : static_cast<Slot>(i);
+            // A candidate may have come after the snapshot was taken: it is not visible then.
+            if (slot < snapshot_.slots() && snapshot_.visible(slot) &&
+                (everything() || filter_.matches(snapshot_.document(slot).metadata)))
+                visit(slot);
+        }
+    }
+
+private:
+    static constexpr std::size_t documents_between_checks = 512;
+    VectorIndex::Snapshot snapshot_;
+    PackedFilter filter_;
+    std::optional<std::vector<Slot>> candidates_; // none: scan all
+};
+
+/// A found document, named by the version that was scored.
+struct Hit
+{
+    std::int64_t seq = 0;
+    double score = 0;
+};
+
+/// The `limit` documents of the selection most similar to a unit vector (padded with zeros to the index's stride), best
+/// first, ties by id.
+std::vector<Hit> most_similar(const Selection& selection, const float* query, std::size_t limit,
+                              const CheckPoint& check);
+
+} // namespace whisperstore::local_qdrant

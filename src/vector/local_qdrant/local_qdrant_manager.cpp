@@ -1,0 +1,366 @@
+#include "vector/local_qdrant/open_store.hpp"
+
+#include <whisperstore/core/error.hpp>
+#include <whisperstore/vector/local_qdrant_manager.hpp>
+
+namespace whisperstore {
+
+using local_qdrant::backend;
+using local_qdrant::Collection;
+using local_qdrant::Interruptible;
+using local_qdrant::OpenStore;
+
+class LocalQdrantManager::Impl
+{
+public:
+    explicit Impl(VectorDatabaseConfig config) : config_(std::move(config))
+    {
+        if (config_.persist_directory.empty())
+            throw StorageError(StorageErrc::invalid_argument, "persist_directory is empty: local vectors need a folder",
+                               ErrorDetails{std::string(backend)});
+        if (config_.synchronous != "FULL" && config_.synchronous != "NORMAL")
+            throw StorageError(StorageErrc::invalid_argument,
+                               "synchronous is '" + config_.synchronous + "'; allowed are FULL and NORMAL",
+                               ErrorDetails{std::string(backend)});
+    }
+
+    const VectorDatabaseConfig& config() const noexcept { return config_; }
+
+    void open(Interruptible& interruptible)
+    {
+        const std::lock_guard opening(opening_mutex_);
+        if (store_if_open())
+            return;
+        auto opened = std::make_shared<OpenStore>(config_, interruptible);
+        const std::lock_guard lock(mutex_);
+        store_ = std::move(opened);
+    }
+    void close()
+    {
+        const std::lock_guard opening(opening_mutex_);
+        std::shared_ptr<OpenStore> store;
+        {
+            const std::lock_guard lock(mutex_);
+            store = std::move(store_);
+        }
+        if (store)
+            store->close();
+    }
+    std::shared_ptr<OpenStore> store_if_open() const
+    {
+        const std::lock_guard lock(mutex_);
+        return store_;
+    }
+    std::shared_ptr<OpenStore> store() const
+    {
+        auto store = store_if_open();
+        if (!store)
+            throw StorageError(StorageErrc::closed, "not open: call initialize() first");
+        return store;
+    }
+
+    /// An error as the caller should see it: a collection that was deleted or replaced under an
+    /// operation was closed, but the manager was not.
+    StorageError explained(const StorageError& error, std::string_view operation, const std::string& collection) const
+    {
+        if (error.errc() != StorageErrc::closed)
+            return error.within(backend, operation);
+        const auto store = store_if_open();
+        if (!store)
+            return StorageError(StorageErrc::closed, "not open: call initialize() first").within(backend, operation);
+        const std::vector<std::string> names = store->names();
+        if (std::ranges::find(names, collection) == names.end())
+            return StorageError(StorageErrc::not_found, "collection '" + collection + "' was deleted meanwhile")
+                .within(backend, operation);
+        return StorageError(StorageErrc::unavailable,
+                            "collection '" + collection + "' was replaced meanwhile; try again")
+            .within(backend, operation);
+    }
+
+    void record_search(std::chrono::steady_clock::duration taken) noexcept
+    {
+        searches_.fetch_add(1, std::memory_order_relaxed);
+        nanoseconds_.fetch_add(static_cast<std::uint64_t>(std::chrono::nanoseconds(taken).count()),
+                               std::memory_order_relaxed);
+    }
+    double average_ms() const noexcept
+    {
+        const std::uint64_t count = searches_.load(std::memory_order_relaxed);
+        const auto total = static_cast<double>(nanoseconds_.load(std::memory_order_relaxed)) / 1e6;
+        return count == 0 ? 0.0 : total / static_cast<double>(count);
+    }
+
+private:
+    const VectorDatabaseConfig config_;
+    std::mutex opening_mutex_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<OpenStore> store_;
+    std::atomic<std::uint64_t> searches_{0};
+    std::atomic<std::uint64_t> nanoseconds_{0};
+};
+
+LocalQdrantManager::LocalQdrantManager(VectorDatabaseConfig config) : impl_(std::make_shared<Impl>(std::move(config)))
+{
+}
+LocalQdrantManager::~LocalQdrantManager() = default;
+
+awaitable<void> LocalQdrantManager::initialize(OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "initialize");
+    std::function<void(Interruptible&)> work = [impl](Interruptible& interruptible) { impl->open(interruptible); };
+    try {
+        co_await local_qdrant::run_interruptible(std::move(work), std::move(context));
+    } catch (const StorageError& error) {
+        throw error.within(backend, "initialize");
+    }
+}
+
+awaitable<void> LocalQdrantManager::cleanup()
+{
+    const auto impl = impl_;
+    std::function<void()> work = [impl] { impl->close(); };
+    co_await sqlite::run_on_thread(std::move(work), OperationContext());
+}
+
+awaitable<void> LocalQdrantManager::create_collection(std::string collection_name, CollectionConfig config,
+                                                      OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "create_collection");
+    try {
+        const auto store = impl->store();
+        check_collection_name(collection_name);
+        check_collection_config(config);
+        std::function<void(Interruptible&)> work = [store, collection_name, config](Interruptible&) {
+            store->create(collection_name, config);
+        };
+        co_await local_qdrant::run_interruptible(std::move(work), std::move(context));
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "create_collection", collection_name);
+    }
+}
+
+awaitable<bool> LocalQdrantManager::delete_collection(std::string collection_name, OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "delete_collection");
+    auto existed = std::make_shared<bool>(false);
+    try {
+        const auto store = impl->store();
+        check_collection_name(collection_name);
+        std::function<void(Interruptible&)> work = [store, collection_name, existed](Interruptible&) {
+            *existed = store->remove(collection_name);
+        };
+        co_await local_qdrant::run_interruptible(std::move(work), std::move(context));
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "delete_collection", collection_name);
+    }
+    co_return *existed;
+}
+
+awaitable<std::vector<std::string>> LocalQdrantManager::list_collections(OperationContext context)
+{
+    context.check_deadline(backend, "list_collections");
+    try {
+        co_return impl_->store()->names();
+    } catch (const StorageError& error) {
+        throw error.within(backend, "list_collections");
+    }
+}
+
+awaitable<CollectionConfig> LocalQdrantManager::get_collection(std::string collection_name, OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "get_collection");
+    try {
+        const auto store = impl->store();
+        const auto found = co_await store->find(collection_name, std::move(context));
+        co_return found->config();
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "get_collection", collection_name);
+    }
+}
+
+awaitable<void> LocalQdrantManager::store_documents(std::string collection, std::vector<VectorDocument> documents,
+                                                    OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "store_documents");
+    try {
+        const auto store = impl->store();
+        const auto found = co_await store->find(collection, context);
+        co_await found->store(std::move(documents), std::move(context));
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "store_documents", collection);
+    }
+}
+
+awaitable<std::vector<SearchResult>> LocalQdrantManager::search_similar(std::string collection,
+                                                                        std::span<const float> query_embedding,
+                                                                        std::size_t limit, Filter filters,
+                                                                        OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "search_similar");
+    const auto start = std::chrono::steady_clock::now();
+    try {
+        const auto store = impl->store();
+        const auto found = co_await store->find(collection, context);
+        std::vector<SearchResult> results =
+            co_await found->search(query_embedding, limit, std::move(filters), std::move(context));
+        impl->record_search(std::chrono::steady_clock::now() - start);
+        co_return results;
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "search_similar", collection);
+    }
+}
+
+awaitable<std::vector<VectorDocument>>
+LocalQdrantManager::get_documents(std::string collection, std::vector<std::string> doc_ids, OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "get_documents");
+    try {
+        const auto store = impl->store();
+        const auto found = co_await store->find(collection, context);
+        co_return co_await found->get(std::move(doc_ids), std::move(context));
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "get_documents", collection);
+    }
+}
+
+awaitable<bool> LocalQdrantManager::delete_document(std::string collection, std::string doc_id,
+                                                    OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "delete_document");
+    try {
+        const auto store = impl->store();
+        const auto found = co_await store->find(collection, context);
+        co_return co_await found->remove(std::move(doc_id), std::move(context));
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "delete_document", collection);
+    }
+}
+
+awaitable<std::uint64_t> LocalQdrantManager::delete_documents(std::string collection, Filter filters,
+                                                              OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "delete_documents");
+    try {
+        const auto store = impl->store();
+        const auto found = co_await store->find(collection, context);
+        co_return co_await found->remove_matching(std::move(filters), std::move(context));
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "delete_documents", collection);
+    }
+}
+
+awaitable<Page<VectorDocument>> LocalQdrantManager::scroll(std::string collection, std::size_t page_size,
+                                                           std::optional<PageCursor> cursor, Filter filters,
+                                                           OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "scroll");
+    try {
+        const auto store = impl->store();
+        const auto found = co_await store->find(collection, context);
+        co_return co_await found->scroll(page_size, std::move(cursor), std::move(filters), std::move(context));
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "scroll", collection);
+    }
+}
+
+awaitable<std::uint64_t> LocalQdrantManager::count_documents(std::string collection, Filter filters,
+                                                             OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "count_documents");
+    try {
+        const auto store = impl->store();
+        const auto found = co_await store->find(collection, context);
+        co_return co_await found->count(std::move(filters), std::move(context));
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "count_documents", collection);
+    }
+}
+
+awaitable<CollectionStats> LocalQdrantManager::get_collection_stats(std::string collection, OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "get_collection_stats");
+    try {
+        const auto store = impl->store();
+        const auto found = co_await store->find(collection, context);
+        CollectionStats stats;
+        stats.name = collection;
+        stats.document_count = co_await found->count(Filter(), std::move(context));
+        stats.embedding_dimension = found->config().embedding_dimension;
+        stats.distance_metric = found->config().distance_metric;
+        stats.disk_bytes = store->directory().bytes_of(collection);
+        stats.memory_bytes = found->memory();
+        co_return stats;
+    } catch (const StorageError& error) {
+        throw impl->explained(error, "get_collection_stats", collection);
+    }
+}
+
+awaitable<void> LocalQdrantManager::backup_collections(std::filesystem::path backup_path, OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "backup_collections");
+    try {
+        const auto store = impl->store();
+        std::function<void(Interruptible&)> work = [store, backup_path](Interruptible& interruptible) {
+            store->back_up(backup_path, interruptible);
+        };
+        co_await local_qdrant::run_interruptible(std::move(work), std::move(context));
+    } catch (const StorageError& error) {
+        throw error.within(backend, "backup_collections");
+    }
+}
+
+awaitable<void> LocalQdrantManager::restore_collections(std::filesystem::path backup_path, OperationContext context)
+{
+    const auto impl = impl_;
+    context.check_deadline(backend, "restore_collections");
+    try {
+        const auto store = impl->store();
+        std::function<void(Interruptible&)> work = [store, backup_path](Interruptible& interruptible) {
+            store->restore(backup_path, interruptible);
+        };
+        co_await local_qdrant::run_interruptible(std::move(work), std::move(context));
+    } catch (const StorageError& error) {
+        throw error.within(backend, "restore_collections");
+    }
+}
+
+std::vector<std::string> LocalQdrantManager::endpoints() const
+{
+    return std::vector<std::string>(1, impl_->config().persist_directory.string());
+}
+
+awaitable<std::uint64_t> LocalQdrantManager::get_total_documents()
+{
+    const auto store = impl_->store();
+    std::uint64_t total = 0;
+    for (const std::string& name : store->names()) {
+        try {
+            const auto found = co_await store->find(name, OperationContext());
+            total += co_await found->count(Filter(), OperationContext());
+        } catch (const StorageError& error) {
+            // A damaged collection speaks up in every operation on it; one deleted meanwhile has no documents.
+            if (error.errc() != StorageErrc::corrupt && error.errc() != StorageErrc::not_found)
+                throw error.within(backend, "get_total_documents");
+        }
+    }
+    co_return total;
+}
+
+awaitable<std::size_t> LocalQdrantManager::get_collections_count() { co_return impl_->store()->names().size(); }
+awaitable<double> LocalQdrantManager::get_avg_search_time() { co_return impl_->average_ms(); }
+awaitable<double> LocalQdrantManager::get_cache_hit_rate() { co_return 0.0; }
+
+} // namespace whisperstore

@@ -1,0 +1,307 @@
+#include "vector/local_qdrant/open_store.hpp"
+
+#include "vector/local_qdrant/archive.hpp"
+
+#include <whisperstore/core/error.hpp>
+
+#include <algorithm>
+
+namespace whisperstore::local_qdrant {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+[[noreturn]] void fail(StorageErrc code, std::string message, bool retryable = false)
+{
+    ErrorDetails details;
+    details.backend = backend;
+    details.retryable = retryable;
+    throw StorageError(code, std::move(message), std::move(details));
+}
+
+} // namespace
+
+OpenStore::OpenStore(const VectorDatabaseConfig& config, Interruptible& interruptible)
+    : config_(config), directory_(config.persist_directory)
+{
+    if (config_.read_only) {
+        if (!fs::is_directory(directory_.path()))
+            fail(StorageErrc::not_found, "the folder " + directory_.path().string() + " does not exist");
+    } else {
+        sqlite::make_private_directory(directory_.path(), backend);
+        lock_ = std::make_unique<sqlite::FileLock>(directory_.path() / ".lock", "vector store", backend);
+        directory_.recover();
+    }
+    pool_ = std::make_shared<SearchPool>(std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4));
+    if (!config_.read_only)
+        open_all([&] { interruptible.check(); });
+}
+
+OpenStore::~OpenStore() { close(); }
+
+void OpenStore::open_all(const CheckPoint& check)
+{
+    for (const std::string& name : directory_.names()) {
+        Entry entry = open(name, check);
+        const std::lock_guard lock(mutex_);
+        entries_[name] = std::move(entry);
+    }
+}
+
+OpenStore::Entry OpenStore::open(const std::string& name, const CheckPoint& check) const
+{
+    Entry entry;
+    // A read-only opener may meet a file that is being replaced: it is the right one, with the log
+    // beside it that belongs to it, if it had the name before and after.
+    for (int attempt = 0; attempt < 10; ++attempt) {
+        const std::optional<FileIdentity> identity = directory_.identity_of(name);
+        if (!identity)
+            throw_not_found(name);
+        Collection::Options options;
+        options.file = directory_.file_of(name);
+        options.identity = *identity;
+        options.read_only = config_.read_only;
+        options.synchronous = config_.synchronous;
+        options.pool = pool_;
+        try {
+            entry.damage.reset();
+            entry.collection = std::make_shared<Collection>(name, std::move(options), check);
+        } catch (const StorageError& error) {
+            if (sqlite::is_interrupt(error))
+                throw;
+            entry.damage = error;
+        }
+        if (directory_.identity_of(name) == identity)
+            return entry;
+        entry.collection.reset();
+    }
+    fail(StorageErrc::unavailable, "collection '" + name + "' is being replaced all the time; try again", true);
+}
+
+std::shared_ptr<Collection> OpenStore::usable(const Entry& entry) const
+{
+    if (entry.damage)
+        throw *entry.damage;
+    return entry.collection;
+}
+
+void OpenStore::throw_not_found(const std::string& name) const
+{
+    if (directory_.restore_pending())
+        fail(StorageErrc::unavailable,
+             "a restore of " + directory_.path().string() +
+                 " is not finished; if no process is at it, open it for writing once",
+             true);
+    std::string message = "collection '" + name + "' does not exist";
+    const std::vector<std::string> existing = names();
+    for (std::size_t i = 0; i < std::min<std::size_t>(existing.size(), 8); ++i)
+        message.append(i == 0 ? "; there are " : ", ").append(existing[i]);
+    if (existing.size() > 8)
+        message.append(", …");
+    fail(StorageErrc::not_found, std::move(message));
+}
+
+std::optional<OpenStore::Entry> OpenStore::known(const std::string& name) const
+{
+    const std::lock_guard lock(mutex_);
+    if (replacing_)
+        fail(StorageErrc::unavailable, "a restore replaces the collections; try again", true);
+    const auto found = entries_.find(name);
+    return found == entries_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<std::string> OpenStore::names() const
+{
+    if (config_.read_only)
+        return directory_.names();
+    std::vector<std::string> names;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, entry] : entries_)
+        names.push_back(name);
+    return names;
+}
+
+awaitable<std::shared_ptr<Collection>> OpenStore::find(std::string name, OperationContext context)
+{
+    check_collection_name(name);
+    const std::optional<Entry> entry = known(name);
+    if (!config_.read_only) {
+        if (!entry)
+            throw_not_found(name);
+        co_return usable(*entry);
+    }
+    if (entry && entry->collection && directory_.identity_of(name) == entry->collection->identity())
+        co_return entry->collection;
+    auto found = std::make_shared<std::shared_ptr<Collection>>();
+    std::function<void(Interruptible&)> work = [self = shared_from_this(), name, found](Interruptible& interruptible) {
+        *found = self->find_blocking(name, [&] { interruptible.check(); });
+    };
+    co_await run_interruptible(std::move(work), std::move(context));
+    co_return *found;
+}
+
+std::shared_ptr<Collection> OpenStore::find_blocking(const std::string& name, const CheckPoint& check)
+{
+    if (!config_.read_only) {
+        const std::optional<Entry> entry = known(name);
+        if (!entry)
+            throw_not_found(name);
+        return usable(*entry);
+    }
+    const std::lock_guard changing(changing_);
+    const std::optional<Entry> entry = known(name);
+    const std::optional<FileIdentity> identity = directory_.identity_of(name);
+    if (entry && entry->collection && identity == entry->collection->identity())
+        return entry->collection;
+    Entry fresh;
+    if (identity)
+        fresh = open(name, check);
+    {
+        // The old one ends with the last operation that holds it.
+        const std::lock_guard lock(mutex_);
+        entries_.erase(name);
+        if (fresh.collection)
+            entries_[name] = fresh;
+    }
+    if (!identity)
+        throw_not_found(name);
+    return usable(fresh);
+}
+
+void OpenStore::check_writable(std::string_view what) const
+{
+    if (config_.read_only)
+        fail(StorageErrc::permission,
+             "cannot " + std::string(what) + ": " + directory_.path().string() + " was opened read-only");
+}
+
+void OpenStore::create(const std::string& name, const CollectionConfig& config)
+{
+    check_writable("create a collection");
+    const std::lock_guard changing(changing_);
+    if (const std::optional<Entry> entry = known(name)) {
+        const CollectionConfig& existing = usable(*entry)->config();
+        if (existing.embedding_dimension != config.embedding_dimension ||
+            existing.distance_metric != config.distance_metric)
+            fail(StorageErrc::already_exists,
+                 "collection '" + name + "' exists with " + std::to_string(existing.embedding_dimension) +
+                     " dimensions and the metric " + existing.distance_metric + ", not " +
+                     std::to_string(config.embedding_dimension) + " and " + config.distance_metric);
+        return;
+    }
+    directory_.add(name, [&](const fs::path& file) { make_collection_file(file, name, config); });
+    Entry entry = open(name, nullptr);
+    const std::lock_guard lock(mutex_);
+    entries_[name] = std::move(entry);
+}
+
+bool OpenStore::remove(const std::string& name)
+{
+    check_writable("delete a collection");
+    const std::lock_guard changing(changing_);
+    std::optional<Entry> entry = known(name);
+    if (!entry)
+        return false;
+    {
+        const std::lock_guard lock(mutex_);
+        entries_.erase(name);
+    }
+    if (entry->collection)
+        entry->collection->close();
+    try {
+        directory_.remove(name);
+    } catch (...) {
+        if (directory_.identity_of(name)) {
+            Entry again = open(name, nullptr);
+            const std::lock_guard lock(mutex_);
+            entries_[name] = std::move(again);
+        }
+        throw;
+    }
+    return true;
+}
+
+void OpenStore::check_outside(const fs::path& path) const
+{
+    std::error_code ignored; // a path that cannot be resolved lies elsewhere, or fails later with its reason
+    const fs::path folder = fs::weakly_canonical(fs::absolute(path), ignored).parent_path();
+    if (folder == fs::weakly_canonical(fs::absolute(directory_.path()), ignored))
+        fail(StorageErrc::invalid_argument,
+             path.string() + " lies among the collections themselves; choose a path in another folder");
+}
+
+void OpenStore::back_up(const fs::path& path, Interruptible& interruptible)
+{
+    check_outside(path);
+    const std::lock_guard changing(changing_);
+    std::vector<std::pair<std::string, fs::path>> files;
+    for (const std::string& name : names()) {
+        const std::optional<Entry> entry = known(name);
+        if (entry)
+            static_cast<void>(usable(*entry)); // a backup that leaves something out is none
+        check_header(directory_.file_of(name));
+        files.emplace_back(name, directory_.file_of(name));
+    }
+    write_archive(path, files, interruptible);
+}
+
+std::map<std::string, OpenStore::Entry> OpenStore::take_all()
+{
+    const std::lock_guard lock(mutex_);
+    return std::exchange(entries_, {});
+}
+
+void OpenStore::restore(const fs::path& path, Interruptible& interruptible)
+{
+    check_writable("restore");
+    check_outside(path);
+    const std::lock_guard changing(changing_);
+    static_cast<void>(known({})); // refuses while an earlier restore is unfinished
+    const std::vector<StoredCollection> collections = check_archive(path, interruptible);
+    std::vector<std::string> restored;
+    try {
+        const fs::path folder = directory_.begin_restore();
+        for (const StoredCollection& collection : collections) {
+            extract_collection(path, collection, folder / directory_.file_of(collection.name).filename(),
+                               interruptible);
+            restored.push_back(collection.name);
+        }
+        interruptible.check();
+        directory_.decide_restore(restored);
+    } catch (...) {
+        directory_.abandon_restore();
+        throw;
+    }
+
+    // Decided: whatever happens from here on, the new collections will be there after the next opening.
+    {
+        const std::lock_guard lock(mutex_);
+        replacing_ = true;
+    }
+    for (auto& [name, entry] : take_all())
+        if (entry.collection)
+            entry.collection->close();
+    try {
+        directory_.finish_restore();
+        open_all(nullptr);
+    } catch (const StorageError& error) {
+        throw error.prefixed("the restore is decided but not finished; clean up and initialize again to finish it: ")
+            .with_outcome(Outcome::unknown);
+    }
+    const std::lock_guard lock(mutex_);
+    replacing_ = false;
+}
+
+void OpenStore::close() noexcept
+{
+    const std::lock_guard changing(changing_);
+    for (auto& [name, entry] : take_all())
+        if (entry.collection)
+            entry.collection->close();
+    if (pool_)
+        pool_->stop();
+    lock_.reset();
+}
+
+} // namespace whisperstore::local_qdrant
