@@ -1,0 +1,305 @@
+// The SQLite adapter beside raw prepared statements with the same pragmas.
+
+#include "harness.hpp"
+
+#include <whisperstore/core/blocking.hpp>
+#include <whisperstore/database/sqlite_adapter.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <sqlite3.h>
+
+#include <cmath>
+#include <memory>
+#include <random>
+#include <stdexcept>
+
+namespace whisperstore::bench {
+
+namespace {
+
+constexpr std::size_t point_rows = 100000;
+
+/// Raw SQLite as a careful programmer would use it.
+class Raw
+{
+public:
+    explicit Raw(const std::filesystem::path& path)
+    {
+        check(sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr));
+        run("PRAGMA journal_mode=WAL");
+        run("PRAGMA synchronous=FULL");
+        run("PRAGMA foreign_keys=ON");
+        run("PRAGMA secure_delete=ON");
+        run("PRAGMA temp_store=MEMORY");
+    }
+    ~Raw() { sqlite3_close_v2(db_); }
+    Raw(const Raw&) = delete;
+    Raw& operator=(const Raw&) = delete;
+
+    void run(const char* sql) { check(sqlite3_exec(db_, sql, nullptr, nullptr, nullptr)); }
+    std::shared_ptr<sqlite3_stmt> prepare(const char* sql)
+    {
+        sqlite3_stmt* statement = nullptr;
+        check(sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
+        return {statement, sqlite3_finalize};
+    }
+    void check(int code) const
+    {
+        if (code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE)
+            throw std::runtime_error(sqlite3_errmsg(db_));
+    }
+
+private:
+    sqlite3* db_ = nullptr;
+};
+
+/// All columns of a row, copied out.
+struct CopiedRow
+{
+    std::int64_t id = 0;
+    std::string user_id;
+    std::string name;
+    double score = 0;
+    std::string body;
+};
+
+std::string text_at(sqlite3_stmt* statement, int column)
+{
+    return std::string(reinterpret_cast<const char*>(sqlite3_column_text(statement, column)),
+                       static_cast<std::size_t>(sqlite3_column_bytes(statement, column)));
+}
+
+SQLiteAdapter adapter_on(const std::filesystem::path& path)
+{
+    DatabaseConfig config;
+    config.connection_string = "sqlite:///" + path.string();
+    return SQLiteAdapter(config);
+}
+
+/// Starts `in_flight` coroutines on one thread that share `total` operations.
+template <typename MakeOperation>
+void run_in_flight(std::size_t in_flight, std::size_t total, MakeOperation make_operation)
+{
+    asio::io_context io(1);
+    auto left = std::make_shared<std::size_t>(total);
+    std::exception_ptr failure;
+    for (std::size_t i = 0; i < in_flight; ++i)
+        asio::co_spawn(io, make_operation(left), [&](std::exception_ptr error) {
+            if (error)
+                failure = error;
+        });
+    io.run();
+    if (failure)
+        std::rethrow_exception(failure);
+}
+
+awaitable<void> select_rows(AbstractDatabaseAdapter& database, std::shared_ptr<std::size_t> left, std::size_t& bytes)
+{
+    std::minstd_rand random(7);
+    const std::string sql = "SELECT id, user_id, name, score, body FROM points WHERE id = ?";
+    while (*left > 0) {
+        --*left;
+        Parameters values = params(arg(static_cast<std::int64_t>(random() % point_rows)));
+        const QueryResult result = co_await database.execute_query(sql, std::move(values));
+        const Row row = result.rows[0];
+        bytes += row["body"].as_text().size();
+    }
+}
+
+std::vector<Result> point_select(const Settings& settings)
+{
+    const auto folder = fresh_folder(settings, "point_select");
+    const auto path = folder / "database.db";
+    SQLiteAdapter database = adapter_on(path);
+    blocking::run(database.connect());
+    blocking::run(database.execute_query("CREATE TABLE points (id INTEGER PRIMARY KEY, user_id TEXT, name TEXT, score REAL, body TEXT)"));
+    blocking::run(database.execute_query(
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) "
+        "INSERT INTO points SELECT i, 'user-' || (i % 1000), 'a name of a row', i * 0.5, "
+        "substr(hex(randomblob(330)), 1, 650) FROM n"));
+
+    Raw raw(path);
+    const auto statement = raw.prepare("SELECT id, user_id, name, score, body FROM points WHERE id = ?1");
+    const auto count = static_cast<std::size_t>(200000 * settings.scale);
+    std::size_t bytes = 0;
+    const auto reference = [&] {
+        return rate(count, [&] {
+            std::minstd_rand random(7);
+            for (std::size_t i = 0; i < count; ++i) {
+                sqlite3_bind_int64(statement.get(), 1, static_cast<sqlite3_int64>(random() % point_rows));
+                raw.check(sqlite3_step(statement.get()));
+                CopiedRow row;
+                row.id = sqlite3_column_int64(statement.get(), 0);
+                row.user_id = text_at(statement.get(), 1);
+                row.name = text_at(statement.get(), 2);
+                row.score = sqlite3_column_double(statement.get(), 3);
+                row.body = text_at(statement.get(), 4);
+                bytes += row.body.size();
+                sqlite3_reset(statement.get());
+            }
+        });
+    };
+    std::vector<Result> results;
+    for (const std::size_t in_flight : {1U, 16U, 64U}) {
+        const auto ours = [&] {
+            return rate(count, [&] {
+                run_in_flight(in_flight, count, [&](std::shared_ptr<std::size_t> left) {
+                    return select_rows(database, std::move(left), bytes);
+                });
+            });
+        };
+        results.push_back(compare("sqlite_point_select_" + std::to_string(in_flight), "selects/s",
+                                  "raw prepared statement, one thread", settings.rounds, ours, reference));
+    }
+    blocking::run(database.disconnect());
+    return results;
+}
+
+constexpr const char* insert_sql = "INSERT INTO notes (user_id, channel_id, body) VALUES (?, ?, ?)";
+constexpr const char* notes_sql = "CREATE TABLE notes (id INTEGER PRIMARY KEY, user_id TEXT, channel_id TEXT, body TEXT)";
+
+awaitable<void> insert_rows(AbstractDatabaseAdapter& database, std::shared_ptr<std::size_t> left, const std::string& body)
+{
+    const std::string sql = insert_sql;
+    while (*left > 0) {
+        --*left;
+        Parameters values = params(arg("user-1"), arg("channel-1"), arg(body));
+        co_await database.execute_query(sql, std::move(values));
+    }
+}
+
+void insert_raw(Raw& raw, sqlite3_stmt* statement, const std::string& body)
+{
+    sqlite3_bind_text(statement, 1, "user-1", -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, "channel-1", -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, body.data(), static_cast<int>(body.size()), SQLITE_STATIC);
+    raw.check(sqlite3_step(statement));
+    sqlite3_reset(statement);
+}
+
+std::vector<Result> durable_insert(const Settings& settings)
+{
+    const auto folder = fresh_folder(settings, "durable_insert");
+    SQLiteAdapter database = adapter_on(folder / "ours.db");
+    blocking::run(database.connect());
+    blocking::run(database.execute_query(notes_sql));
+    Raw raw(folder / "raw.db");
+    raw.run(notes_sql);
+    const auto statement = raw.prepare(insert_sql);
+    const std::string body(600, 'x');
+    const auto raw_count = static_cast<std::size_t>(4000 * settings.scale);
+    const auto reference = [&] {
+        return rate(raw_count, [&] {
+            for (std::size_t i = 0; i < raw_count; ++i)
+                insert_raw(raw, statement.get(), body);
+        });
+    };
+    std::vector<Result> results;
+    for (const std::size_t in_flight : {1U, 16U, 64U}) {
+        const std::size_t count = in_flight == 1 ? raw_count : raw_count * 10;
+        const auto ours = [&] {
+            return rate(count, [&] {
+                run_in_flight(in_flight, count, [&](std::shared_ptr<std::size_t> left) {
+                    return insert_rows(database, std::move(left), body);
+                });
+            });
+        };
+        results.push_back(compare("sqlite_durable_insert_" + std::to_string(in_flight), "inserts/s",
+                                  "raw autocommit, synchronous=FULL, one thread", settings.rounds, ours, reference));
+    }
+    blocking::run(database.disconnect());
+    return results;
+}
+
+std::vector<Result> bulk_insert(const Settings& settings)
+{
+    const auto folder = fresh_folder(settings, "bulk_insert");
+    SQLiteAdapter database = adapter_on(folder / "ours.db");
+    blocking::run(database.connect());
+    blocking::run(database.execute_query(notes_sql));
+    Raw raw(folder / "raw.db");
+    raw.run(notes_sql);
+    const auto statement = raw.prepare(insert_sql);
+    const std::string body(600, 'x');
+    const auto count = static_cast<std::size_t>(50000 * settings.scale);
+    const auto reference = [&] {
+        return rate(count, [&] {
+            raw.run("BEGIN IMMEDIATE");
+            for (std::size_t i = 0; i < count; ++i)
+                insert_raw(raw, statement.get(), body);
+            raw.run("COMMIT");
+        });
+    };
+    const auto ours = [&] {
+        std::vector<Query> list;
+        list.reserve(count);
+        for (std::size_t i = 0; i < count; ++i)
+            list.push_back(query(insert_sql, params(arg("user-1"), arg("channel-1"), arg(body))));
+        return rate(count, [&] { blocking::run(database.execute_transaction(std::move(list))); });
+    };
+    std::vector<Result> results{compare("sqlite_bulk_insert", "rows/s", "raw prepared statement in one transaction",
+                                        settings.rounds, ours, reference)};
+    blocking::run(database.disconnect());
+    return results;
+}
+
+awaitable<void> tick(asio::io_context& io, const bool& stop, double& longest)
+{
+    auto last = std::chrono::steady_clock::now();
+    while (!stop) {
+        co_await asio::post(io, asio::use_awaitable);
+        const auto current = std::chrono::steady_clock::now();
+        longest = std::max(longest, std::chrono::duration<double, std::milli>(current - last).count());
+        last = current;
+    }
+}
+
+awaitable<void> slow_query(AbstractDatabaseAdapter& database, std::int64_t rows, bool& stop)
+{
+    Parameters values = params(arg(rows));
+    co_await database.execute_query("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+                                    "SELECT max(i) FROM n",
+                                    std::move(values));
+    stop = true;
+}
+
+/// The longest time another coroutine on the same thread waits for its turn while a slow query runs.
+std::vector<Result> slow_query_delay(const Settings& settings)
+{
+    const auto folder = fresh_folder(settings, "slow_query");
+    SQLiteAdapter database = adapter_on(folder / "database.db");
+    blocking::run(database.connect());
+    std::vector<double> delays;
+    double seconds = 0;
+    for (std::size_t round = 0; round < settings.rounds; ++round) {
+        asio::io_context io(1);
+        bool stop = false;
+        double longest = 0;
+        asio::co_spawn(io, tick(io, stop, longest), asio::detached);
+        asio::co_spawn(io, slow_query(database, 6000000, stop), asio::detached);
+        seconds = milliseconds([&] { io.run(); }) / 1000;
+        delays.push_back(longest);
+    }
+    blocking::run(database.disconnect());
+    return {Result{"sqlite_slow_query_delay", median(delays), std::nan(""), "ms",
+                   "the query took " + std::to_string(seconds) + " s; aim: at most 3 ms"}};
+}
+
+} // namespace
+
+std::vector<Case> sqlite_cases()
+{
+    return {
+        {"sqlite_point_select", "all columns of a 700-byte row by key, 1, 16 and 64 in flight on one thread", point_select},
+        {"sqlite_durable_insert", "a 600-byte row, WAL, synchronous=FULL, 1, 16 and 64 in flight on one thread", durable_insert},
+        {"sqlite_bulk_insert", "600-byte rows in one list transaction", bulk_insert},
+        {"sqlite_slow_query_delay", "how long a one-second query keeps other coroutines of its thread waiting", slow_query_delay},
+    };
+}
+
+} // namespace whisperstore::bench
