@@ -1,0 +1,113 @@
+#include "invocation.hpp"
+
+#include <whisperstore/core/connection_url.hpp>
+#include <whisperstore/storage/initialize_storage_layer.hpp>
+
+#include <unistd.h>
+
+namespace whisperstore::cli {
+
+namespace {
+
+bool is_there(const std::filesystem::path& path)
+{
+    std::error_code error; // what cannot be looked at is told when it is opened
+    return std::filesystem::exists(path, error) || error;
+}
+
+/// Reading must not create anything, so it needs something to read.
+void require_data(const StorageConfiguration& configuration)
+{
+    if (configuration.database.type != "sqlite")
+        return;
+    const SqlitePath database = sqlite_path(configuration.database.connection_string);
+    if (database.memory || is_there(database.path))
+        return;
+    std::string message =
+        "nothing is stored in " + database.path.parent_path().string() +
+        " yet: `whisperstore import FILE.jsonl` imports messages, `whisperstore init` makes an empty one";
+    const auto demo = database.path.parent_path() / "demo";
+    if (is_there(demo / "database.db"))
+        message += "; the demo's data is in " + demo.string() + ": add --data-dir " + demo.string();
+    throw StorageError(StorageErrc::not_found, message);
+}
+
+/// Whether a data directory is set, wherever.
+bool has_data_dir(const AdaptiveConfigManager& manager)
+{
+    for (const SettingReport& report : manager.describe())
+        if (report.variable == "WHISPERENGINE_DATA_DIR")
+            return report.origin != "default";
+    return false;
+}
+
+} // namespace
+
+StorageError advised(const StorageError& error, std::string_view advice)
+{
+    ErrorDetails details{error.backend(), error.operation(), error.native_code(), error.outcome(), error.retryable()};
+    return StorageError(error.errc(), std::string(error.message()).append(advice), std::move(details));
+}
+
+OpenStorage::~OpenStorage()
+{
+    try {
+        close();
+    } catch (...) {
+        layer_.reset(); // the error that led here is the one to tell
+    }
+}
+
+void OpenStorage::close()
+{
+    if (const auto layer = std::move(layer_))
+        runtime_.finish(layer->close());
+}
+
+Invocation::Invocation(GlobalOptions globals)
+    : globals_(std::move(globals)), out_(STDOUT_FILENO), terminal_(Terminal::of(STDOUT_FILENO))
+{
+    runtime_.limit(globals_.timeout);
+}
+
+AdaptiveConfigManager Invocation::configure(LaptopDefaults laptop_defaults, const std::string& default_data_dir)
+{
+    ConfigOptions options;
+    options.laptop_defaults = laptop_defaults;
+    if (!globals_.env_file.empty())
+        options.config_file = globals_.env_file;
+    if (!globals_.data_dir.empty())
+        options.data_dir = globals_.data_dir;
+    AdaptiveConfigManager manager(options);
+    if (!default_data_dir.empty() && !has_data_dir(manager)) {
+        options.data_dir = default_data_dir;
+        manager = AdaptiveConfigManager(std::move(options));
+    }
+    for (const std::string& warning : manager.warnings())
+        report_warning(warning, globals_.json);
+    return manager;
+}
+
+OpenStorage Invocation::open(const AdaptiveConfigManager& manager, Access access)
+{
+    return open(manager, manager.get_storage_configuration(), access);
+}
+
+OpenStorage Invocation::open(const AdaptiveConfigManager& manager, StorageConfiguration configuration, Access access)
+{
+    if (access == Access::read) {
+        require_data(configuration);
+        configuration.database.read_only = true;
+        configuration.vector_database.read_only = true;
+    }
+    try {
+        return OpenStorage(runtime_, run(initialize_storage_layer(std::move(configuration), context())));
+    } catch (const StorageError& error) {
+        if (error.errc() == StorageErrc::unsupported && !manager.laptop_defaults())
+            throw advised(error,
+                          "; --data-dir DIR or WHISPERENGINE_DATA_DIR=DIR keeps everything in local files instead");
+        throw;
+    }
+}
+
+} // namespace whisperstore::cli
