@@ -1,6 +1,7 @@
-#include <whisperstore/database/abstract_database_adapter.hpp>
-
 #include "core/hash.hpp"
+
+#include <whisperstore/core/version.hpp>
+#include <whisperstore/database/abstract_database_adapter.hpp>
 
 namespace whisperstore {
 
@@ -19,10 +20,10 @@ std::string_view trim(std::string_view text) noexcept
 
 Query migration_record(const Migration& migration, const std::string& checksum, std::int64_t milliseconds)
 {
-    return query("INSERT INTO schema_migrations (version, name, checksum, applied_at, execution_time_ms) "
-                 "VALUES (?, ?, ?, ?, ?)",
-                 params(arg(migration.version), arg(migration.name), arg(checksum), arg(timestamp(now())),
-                        arg(milliseconds)));
+    return query(
+        "INSERT INTO schema_migrations (version, name, checksum, applied_at, execution_time_ms) "
+        "VALUES (?, ?, ?, ?, ?)",
+        params(arg(migration.version), arg(migration.name), arg(checksum), arg(timestamp(now())), arg(milliseconds)));
 }
 
 Query migration_probe(const std::string& version)
@@ -49,8 +50,9 @@ Migration from_script(std::string script)
         migration.version = facts.substr(0, end);
         migration.name = trim(facts.substr(end));
         if (migration.version.empty())
-            throw StorageError(StorageErrc::invalid_argument,
-                               "a migration script begins with '-- version:' but names none; write '-- version: 3 add topics'");
+            throw StorageError(
+                StorageErrc::invalid_argument,
+                "a migration script begins with '-- version:' but names none; write '-- version: 3 add topics'");
     }
     migration.script = std::move(script);
     return migration;
@@ -64,23 +66,26 @@ awaitable<void> AbstractDatabaseAdapter::setup_schema(Schema schema, OperationCo
     const std::string prefix = schema.name + ".";
     TableDefinitions table = migrations_table(dialect());
     co_await create_tables(std::move(table), context);
-    Parameters pattern = params(arg(prefix + "%"));
-    const QueryResult known = co_await execute_query(
-        "SELECT version, checksum FROM schema_migrations WHERE version LIKE ?", std::move(pattern), context);
+    const QueryResult known =
+        co_await execute_query("SELECT version, checksum FROM schema_migrations", Parameters(), context);
     const std::string checksum = schema.checksum();
+    const Version ours = Version::parse(std::to_string(schema.version));
     bool recorded = false;
     for (const Row& row : known) {
-        const int version = std::stoi(std::string(row["version"].as_text().substr(prefix.size())));
-        if (version > schema.version)
+        if (!row["version"].as_text().starts_with(prefix))
+            continue; // a migration of the application
+        // Numbers, not texts: 10 comes after 9.
+        const Version version = Version::parse(row["version"].as_text().substr(prefix.size()));
+        if (version > ours)
             throw StorageError(StorageErrc::version_mismatch,
-                               "the database holds version " + std::to_string(version) + " of the schema " + schema.name +
-                                   ", this program knows " + std::to_string(schema.version) + ": use a newer whisperstore")
+                               "the database holds version " + version.text() + " of the schema " + schema.name +
+                                   ", this program knows " + ours.text() + ": use a newer whisperstore")
                 .within(database_type(), "setup_schema");
-        if (version == schema.version) {
+        if (version == ours) {
             if (row["checksum"] != std::string_view(checksum))
-                throw StorageError(StorageErrc::version_mismatch,
-                                   "the schema " + schema.name + " differs from the one recorded under version " +
-                                       std::to_string(version))
+                throw StorageError(StorageErrc::version_mismatch, "the schema " + schema.name +
+                                                                      " differs from the one recorded under version " +
+                                                                      version.text())
                     .within(database_type(), "setup_schema");
             recorded = true;
         }
@@ -89,8 +94,8 @@ awaitable<void> AbstractDatabaseAdapter::setup_schema(Schema schema, OperationCo
     co_await create_tables(std::move(definitions), context);
     if (recorded)
         co_return;
-    Parameters values = params(arg(prefix + std::to_string(schema.version)), arg(schema.name), arg(checksum),
-                               arg(timestamp(now())));
+    Parameters values =
+        params(arg(prefix + std::to_string(schema.version)), arg(schema.name), arg(checksum), arg(timestamp(now())));
     co_await execute_query("INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?, ?, ?, ?) "
                            "ON CONFLICT (version) DO NOTHING",
                            std::move(values), context);

@@ -9,11 +9,16 @@ ValueView RowBlock::cell(std::size_t row, std::size_t column) const noexcept
 {
     const Cell& cell = cells_[row * columns_.size() + column];
     switch (cell.kind) {
-    case ValueKind::null: return ValueView();
-    case ValueKind::boolean: return ValueView(cell.integer != 0);
-    case ValueKind::integer: return ValueView(cell.integer);
-    case ValueKind::real: return ValueView(cell.real);
-    case ValueKind::text: return ValueView(std::string_view(arena_.data() + cell.offset, cell.size));
+    case ValueKind::null:
+        return ValueView();
+    case ValueKind::boolean:
+        return ValueView(cell.integer != 0);
+    case ValueKind::integer:
+        return ValueView(cell.integer);
+    case ValueKind::real:
+        return ValueView(cell.real);
+    case ValueKind::text:
+        return ValueView(std::string_view(arena_.data() + cell.offset, cell.size));
     case ValueKind::blob:
         return ValueView(std::span(reinterpret_cast<const std::byte*>(arena_.data() + cell.offset), cell.size));
     }
@@ -40,11 +45,11 @@ ValueView Row::operator[](std::string_view column) const
     return block_->cell(index_, index);
 }
 
-ValueView Row::operator[](std::size_t column) const
+ValueView Row::cell_at(std::size_t column) const
 {
     if (column >= size())
-        throw StorageError(StorageErrc::not_found, "column " + std::to_string(column) + " of a result with " +
-                                                       std::to_string(size()) + " columns");
+        throw StorageError(StorageErrc::not_found, "a result with " + std::to_string(size()) +
+                                                       " columns was asked for one that it does not have");
     return block_->cell(index_, column);
 }
 
@@ -124,12 +129,24 @@ void RowsBuilder::add_blob(std::span<const std::byte> value) { add_bytes(ValueKi
 void RowsBuilder::add(const ValueView& value)
 {
     switch (value.kind()) {
-    case ValueKind::null: add_null(); break;
-    case ValueKind::boolean: add(value.as_bool()); break;
-    case ValueKind::integer: add(value.as_int()); break;
-    case ValueKind::real: add(value.as_real()); break;
-    case ValueKind::text: add_text(value.as_text()); break;
-    case ValueKind::blob: add_blob(value.as_blob()); break;
+    case ValueKind::null:
+        add_null();
+        break;
+    case ValueKind::boolean:
+        add(value.as_bool());
+        break;
+    case ValueKind::integer:
+        add(value.as_int());
+        break;
+    case ValueKind::real:
+        add(value.as_real());
+        break;
+    case ValueKind::text:
+        add_text(value.as_text());
+        break;
+    case ValueKind::blob:
+        add_blob(value.as_blob());
+        break;
     }
 }
 

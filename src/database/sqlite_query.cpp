@@ -3,18 +3,15 @@
 #include <sqlite3.h>
 
 #include <array>
-#include <cstring>
 
 namespace whisperstore {
 
 namespace {
 
-// Operations between two calls of the progress handler, and the call at which a read is over its
-// budget. SQLite carries the count over from run to run, so the first call may come at once.
-constexpr int operations_per_call = 1000;
-constexpr int calls_allowed = 3;
 constexpr std::size_t inline_rows = 256;
 constexpr std::size_t inline_bytes = 256 * 1024;
+// A query that goes over the budget so often in a row costs its caller's thread more than it saves.
+constexpr int overruns_allowed = 4;
 
 bool begins_like_a_read(std::string_view keyword) noexcept
 {
@@ -22,12 +19,13 @@ bool begins_like_a_read(std::string_view keyword) noexcept
            keyword.starts_with("PRAGMA");
 }
 
-/// Functions whose single call is short for any argument of a few kilobytes.
+/// Functions whose single call is short for any argument of a few kilobytes (LIKE and GLOB are not: the
+/// work of a pattern with many wildcards has no such bound).
 bool is_short_function(std::string_view name) noexcept
 {
-    constexpr std::array known{"length", "lower",  "upper", "abs", "coalesce", "ifnull", "nullif", "substr", "min",
-                               "max",    "sum",    "total", "avg", "count",    "typeof", "round",  "trim",   "instr",
-                               "json_extract", "strftime", "datetime", "date", "iif", "like", "glob"};
+    constexpr std::array known{"length", "lower", "upper",        "abs",      "coalesce", "ifnull", "nullif", "substr",
+                               "min",    "max",   "sum",          "total",    "avg",      "count",  "typeof", "round",
+                               "trim",   "instr", "json_extract", "strftime", "datetime", "date",   "iif"};
     const std::string_view base = name.substr(0, name.find('('));
     for (const char* function : known)
         if (base == function)
@@ -40,7 +38,7 @@ bool is_short_function(std::string_view name) noexcept
 bool is_inline_program(sqlite::Connection& connection, const std::string& sql)
 {
     constexpr std::array unbounded{"VOpen", "VFilter", "Count", "IntegrityCk", "Vacuum", "Checkpoint", "JournalMode"};
-    sqlite::Statement program = connection.prepare("EXPLAIN " + sql);
+    sqlite::Statement program = connection.prepare_once("EXPLAIN " + sql);
     while (program.step()) {
         const std::string_view operation = program.column_text(1);
         for (const char* name : unbounded)
@@ -52,28 +50,6 @@ bool is_inline_program(sqlite::Connection& connection, const std::string& sql)
     }
     return true;
 }
-
-struct Budget
-{
-    int calls = 0;
-    static int spend(void* self) noexcept { return ++static_cast<Budget*>(self)->calls >= calls_allowed ? 1 : 0; }
-};
-
-/// Sets the progress handler for a scope.
-class ProgressHandler
-{
-public:
-    ProgressHandler(sqlite3* handle, Budget& budget) noexcept : handle_(handle)
-    {
-        sqlite3_progress_handler(handle_, operations_per_call, &Budget::spend, &budget);
-    }
-    ~ProgressHandler() { sqlite3_progress_handler(handle_, 0, nullptr, nullptr); }
-    ProgressHandler(const ProgressHandler&) = delete;
-    ProgressHandler& operator=(const ProgressHandler&) = delete;
-
-private:
-    sqlite3* handle_;
-};
 
 } // namespace
 
@@ -162,10 +138,18 @@ void add_row(RowsBuilder& rows, const sqlite::Statement& statement, const std::v
             else
                 rows.add(statement.column_int(i));
             break;
-        case SQLITE_FLOAT: rows.add(statement.column_real(i)); break;
-        case SQLITE_TEXT: rows.add_text(statement.column_text(i)); break;
-        case SQLITE_BLOB: rows.add_blob(statement.column_blob(i)); break;
-        default: rows.add_null(); break;
+        case SQLITE_FLOAT:
+            rows.add(statement.column_real(i));
+            break;
+        case SQLITE_TEXT:
+            rows.add_text(statement.column_text(i));
+            break;
+        case SQLITE_BLOB:
+            rows.add_blob(statement.column_blob(i));
+            break;
+        default:
+            rows.add_null();
+            break;
         }
     }
 }
@@ -175,18 +159,17 @@ QueryResult run_query(sqlite::Connection& connection, const BoundQuery& query)
     sqlite::Statement statement = prepare(connection, query);
     QueryResult result;
     const sqlite3_int64 changes_before = sqlite3_total_changes64(connection.handle());
+    bool has_row = statement.step();
     if (statement.column_count() > 0) {
         RowsBuilder rows(column_names(statement));
         const std::vector<bool> booleans = boolean_columns(statement);
-        while (statement.step())
+        for (; has_row; has_row = statement.step())
             add_row(rows, statement, booleans);
         result.row_count = static_cast<std::int64_t>(rows.row_count());
         result.rows = rows.finish();
-    } else {
-        statement.run();
+    } else if (sqlite3_total_changes64(connection.handle()) != changes_before) {
         // changes() keeps the number of an earlier statement where this one changed no row.
-        if (sqlite3_total_changes64(connection.handle()) != changes_before)
-            result.row_count = connection.changes();
+        result.row_count = connection.changes();
     }
     return result;
 }
@@ -195,29 +178,36 @@ bool run_inline(sqlite::Connection& connection, const BoundQuery& query, QueryRe
 {
     SqliteQuery& shared = *query.query;
     if (shared.inline_class == SqliteQuery::Inline::unknown)
-        shared.inline_class = is_inline_program(connection, shared.translated.sql) ? SqliteQuery::Inline::yes
-                                                                                   : SqliteQuery::Inline::no;
+        shared.inline_class =
+            is_inline_program(connection, shared.translated.sql) ? SqliteQuery::Inline::yes : SqliteQuery::Inline::no;
     if (shared.inline_class == SqliteQuery::Inline::no)
         return false;
 
+    const auto over_budget = [&shared] {
+        if (shared.overruns.fetch_add(1, std::memory_order_relaxed) + 1 >= overruns_allowed)
+            shared.inline_class = SqliteQuery::Inline::no;
+        return false;
+    };
     sqlite::Statement statement = prepare(connection, query);
-    RowsBuilder rows(column_names(statement));
-    const std::vector<bool> booleans = boolean_columns(statement);
-    Budget budget;
-    const ProgressHandler handler(connection.handle(), budget);
+    const sqlite::Connection::Budget budget(connection);
     try {
-        while (statement.step()) {
+        bool has_row = statement.step();
+        RowsBuilder rows(column_names(statement));
+        const std::vector<bool> booleans = boolean_columns(statement);
+        for (; has_row; has_row = statement.step()) {
             add_row(rows, statement, booleans);
             if (rows.row_count() > inline_rows || rows.bytes() > inline_bytes)
-                return false;
+                return over_budget();
         }
+        result.row_count = static_cast<std::int64_t>(rows.row_count());
+        result.rows = rows.finish();
     } catch (const StorageError& error) {
         if (sqlite::is_interrupt(error))
-            return false;
+            return over_budget();
         throw;
     }
-    result.row_count = static_cast<std::int64_t>(rows.row_count());
-    result.rows = rows.finish();
+    if (shared.overruns.load(std::memory_order_relaxed) != 0)
+        shared.overruns.store(0, std::memory_order_relaxed);
     return true;
 }
 

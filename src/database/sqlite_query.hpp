@@ -1,10 +1,10 @@
 #pragma once
 // Running one translated query on a SQLite connection.
 
-#include <whisperstore/database/query_result.hpp>
-
 #include "protocol/sql/sql_lexer.hpp"
 #include "sqlite/connection.hpp"
+
+#include <whisperstore/database/query_result.hpp>
 
 #include <atomic>
 #include <list>
@@ -22,8 +22,14 @@ struct SqliteQuery
     /// May only read, as far as its first keyword tells; the statement itself is asked later.
     bool may_be_read = false;
     /// Whether it may run on the calling thread; found out at its first run.
-    enum class Inline : std::uint8_t { unknown, yes, no };
+    enum class Inline : std::uint8_t
+    {
+        unknown,
+        yes,
+        no
+    };
     std::atomic<Inline> inline_class{Inline::unknown};
+    std::atomic<int> overruns{0};    ///< inline runs over the budget since the last within it
     std::atomic<bool> writes{false}; ///< begins like a read, but writes
 };
 
@@ -55,9 +61,9 @@ BoundQuery bind_query(SqliteQueryCache& cache, const std::string& sql, Parameter
 sqlite::Statement prepare(sqlite::Connection& connection, const BoundQuery& query);
 /// Runs it to the end.
 QueryResult run_query(sqlite::Connection& connection, const BoundQuery& query);
-/// Names of the columns of a prepared statement.
+/// Names of the columns of a statement that was stepped.
 std::vector<std::string> column_names(const sqlite::Statement& statement);
-/// Which columns are declared BOOLEAN.
+/// Which columns of a statement that was stepped are declared BOOLEAN.
 std::vector<bool> boolean_columns(const sqlite::Statement& statement);
 /// Adds the current row.
 void add_row(RowsBuilder& rows, const sqlite::Statement& statement, const std::vector<bool>& booleans);

@@ -1,5 +1,7 @@
 #include "database/sqlite_stream.hpp"
 
+#include "core/failure.hpp"
+
 #include <sqlite3.h>
 
 namespace whisperstore {
@@ -13,41 +15,55 @@ constexpr std::size_t piece_bytes = 1024 * 1024;
 
 SqliteStream::SqliteStream(std::shared_ptr<sqlite::Store> store, BoundQuery query, std::shared_ptr<void> permit,
                            OperationContext context)
-    : store_(std::move(store)), query_(std::move(query)), permit_(std::move(permit)), context_(std::move(context))
-{}
+    : store_(std::move(store)), query_(std::move(query)), context_(std::move(context)), permit_(std::move(permit))
+{
+}
 
 void SqliteStream::open_here()
 {
+    const std::lock_guard lock(mutex_);
     sqlite::OpenOptions options = store_->options().open;
     options.read_only = true;
-    auto connection = std::make_unique<sqlite::Connection>(std::move(options));
-    auto statement = std::make_unique<sqlite::Statement>(prepare(*connection, query_));
-    if (!statement->read_only() || statement->column_count() == 0)
+    connection_ = std::make_unique<sqlite::Connection>(std::move(options));
+    const sqlite::Stopper::Scope scope(stopper_, *connection_);
+    statement_ = std::make_unique<sqlite::Statement>(prepare(*connection_, query_));
+    if (!statement_->read_only() || statement_->column_count() == 0)
         throw StorageError(StorageErrc::invalid_argument, "stream_query takes queries that only read");
-    columns_ = column_names(*statement);
-    booleans_ = boolean_columns(*statement);
-    const std::lock_guard lock(connection_mutex_);
-    connection_ = std::move(connection);
-    statement_ = std::move(statement);
+    has_row_ = statement_->step(); // the snapshot is that of now
+    columns_ = column_names(*statement_);
+    booleans_ = boolean_columns(*statement_);
 }
 
 Rows SqliteStream::read_piece()
 {
     const std::lock_guard lock(mutex_);
+    if (disconnected_)
+        throw StorageError(StorageErrc::closed, "the adapter was disconnected; the stream has ended");
+    if (failed_)
+        throw StorageError(StorageErrc::closed, "the stream has ended with an error");
     if (closed_ || !statement_)
         return Rows();
     RowsBuilder rows(columns_);
-    bool more = true;
-    while (rows.row_count() < piece_rows && rows.bytes() < piece_bytes && (more = statement_->step()))
-        add_row(rows, *statement_, booleans_);
-    if (!more)
+    try {
+        const sqlite::Stopper::Scope scope(stopper_, *connection_);
+        while (has_row_ && rows.row_count() < piece_rows && rows.bytes() < piece_bytes) {
+            add_row(rows, *statement_, booleans_);
+            has_row_ = statement_->step();
+        }
+    } catch (...) {
+        failed_ = true;
+        release();
+        if (disconnected_)
+            throw StorageError(StorageErrc::closed, "the adapter was disconnected; the stream has ended");
+        throw;
+    }
+    if (!has_row_ || closed_)
         release();
     return rows.finish();
 }
 
 void SqliteStream::release() noexcept
 {
-    const std::lock_guard lock(connection_mutex_);
     statement_.reset();
     connection_.reset();
     permit_.reset();
@@ -57,7 +73,8 @@ awaitable<void> SqliteStream::open()
 {
     auto self = shared_from_this();
     std::function<void()> work = [self] { self->open_here(); };
-    co_await sqlite::run_on_thread(std::move(work), context_);
+    std::function<void()> interrupt = [self] { self->stopper_.stop(); };
+    co_await sqlite::run_on_thread(std::move(work), context_, std::move(interrupt));
 }
 
 awaitable<Rows> SqliteStream::next()
@@ -65,24 +82,30 @@ awaitable<Rows> SqliteStream::next()
     auto self = shared_from_this();
     auto rows = std::make_shared<Rows>();
     std::function<void()> work = [self, rows] { *rows = self->read_piece(); };
-    std::function<void()> interrupt = [self] {
-        const std::lock_guard lock(self->connection_mutex_);
-        if (self->connection_)
-            self->connection_->interrupt();
-    };
-    co_await sqlite::run_on_thread(std::move(work), context_, std::move(interrupt));
+    std::function<void()> interrupt = [self] { self->stopper_.stop(); };
+    try {
+        co_await sqlite::run_on_thread(std::move(work), context_, std::move(interrupt));
+    } catch (...) {
+        rethrow_as_storage_error("sqlite", "stream_query");
+    }
     co_return std::move(*rows);
 }
 
 void SqliteStream::close() noexcept
 {
-    {
-        const std::lock_guard lock(connection_mutex_);
-        if (connection_)
-            connection_->interrupt();
-    }
-    const std::lock_guard lock(mutex_);
     closed_ = true;
+    stopper_.stop();
+    // Whoever is reading a piece now closes after it: a destructor must not wait for that.
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock)
+        release();
+}
+
+void SqliteStream::disconnect() noexcept
+{
+    disconnected_ = true;
+    stopper_.stop();
+    const std::lock_guard lock(mutex_);
     release();
 }
 

@@ -1,12 +1,14 @@
 #pragma once
 // Streams of SQLiteAdapter: a private connection holds the snapshot and is read piece by piece.
 
+#include "database/sqlite_query.hpp"
+#include "sqlite/stopper.hpp"
+#include "sqlite/store.hpp"
+
 #include <whisperstore/core/operation_context.hpp>
 #include <whisperstore/database/row_stream.hpp>
 
-#include "database/sqlite_query.hpp"
-#include "sqlite/store.hpp"
-
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -19,10 +21,12 @@ public:
     SqliteStream(std::shared_ptr<sqlite::Store> store, BoundQuery query, std::shared_ptr<void> permit,
                  OperationContext context);
 
-    /// Opens the connection and prepares. Called once.
+    /// Opens the connection, prepares and takes the snapshot. Called once.
     awaitable<void> open();
     awaitable<Rows> next() override;
     void close() noexcept override;
+    /// From the adapter's side: the next call is `closed`.
+    void disconnect() noexcept;
 
 private:
     void open_here();
@@ -31,16 +35,19 @@ private:
 
     std::shared_ptr<sqlite::Store> store_;
     const BoundQuery query_;
-    std::shared_ptr<void> permit_;
     const OperationContext context_;
+    sqlite::Stopper stopper_; // for good: whatever is stopped ends the stream
+    std::atomic<bool> closed_{false};
+    std::atomic<bool> disconnected_{false};
 
-    std::mutex mutex_;          // reading a piece against close() from another thread
-    std::mutex connection_mutex_; // connection_ against interrupt()
+    std::mutex mutex_; // reading against closing
+    std::shared_ptr<void> permit_;
     std::unique_ptr<sqlite::Connection> connection_;
     std::unique_ptr<sqlite::Statement> statement_;
+    bool has_row_ = false; // the statement is at a row that was not handed out yet
+    bool failed_ = false;
     std::vector<std::string> columns_;
     std::vector<bool> booleans_;
-    bool closed_ = false;
 };
 
 } // namespace whisperstore

@@ -1,10 +1,25 @@
 #include "database/sqlite_transaction.hpp"
 
+#include "core/failure.hpp"
+#include "database/sqlite_state.hpp"
+
 namespace whisperstore {
 
 namespace {
 
 std::string savepoint_name(int level) { return "level_" + std::to_string(level); }
+
+/// The error of a statement that took the whole transaction with it.
+std::exception_ptr rolled_back(const std::exception_ptr& error)
+{
+    try {
+        std::rethrow_exception(error);
+    } catch (const StorageError& failure) {
+        return std::make_exception_ptr(failure.prefixed("the transaction was rolled back: "));
+    } catch (...) {
+        return std::current_exception();
+    }
+}
 
 } // namespace
 
@@ -16,42 +31,29 @@ public:
 
     std::exception_ptr run(sqlite::Connection& connection)
     {
-        std::exception_ptr error;
-        set_connection(&connection);
         try {
+            const sqlite::Stopper::Scope scope(stopper_, connection);
             if (abort_reason() != AbortReason::none)
                 throw abort_error(abort_reason(), "waiting for its turn");
             work_(connection);
+            return nullptr;
         } catch (const StorageError& failure) {
-            error = sqlite::is_interrupt(failure) && abort_reason() != AbortReason::none
-                        ? std::make_exception_ptr(abort_error(abort_reason(), "the query"))
-                        : std::make_exception_ptr(failure);
+            return sqlite::is_interrupt(failure) && abort_reason() != AbortReason::none
+                       ? std::make_exception_ptr(abort_error(abort_reason(), "the query"))
+                       : std::make_exception_ptr(failure);
         } catch (...) {
-            error = std::current_exception();
+            return std::current_exception();
         }
-        set_connection(nullptr);
-        return error;
     }
 
     const bool ends;
 
 protected:
-    void on_abort() noexcept override
-    {
-        const std::lock_guard lock(mutex_);
-        if (connection_)
-            connection_->interrupt();
-    }
+    void on_abort() noexcept override { stopper_.stop(); }
 
 private:
-    void set_connection(sqlite::Connection* connection) noexcept
-    {
-        const std::lock_guard lock(mutex_);
-        connection_ = connection;
-    }
     Work work_;
-    std::mutex mutex_;
-    sqlite::Connection* connection_ = nullptr;
+    sqlite::Stopper stopper_;
 };
 
 /// What the writer is given: begins, tells the owner, then serves.
@@ -60,16 +62,26 @@ class SqliteTransaction::Runner final : public sqlite::WriteJob
 public:
     Runner(std::shared_ptr<SqliteTransaction> transaction, std::shared_ptr<Job> begun)
         : WriteJob(Mode::exclusive), transaction_(std::move(transaction)), begun_(std::move(begun))
-    {}
+    {
+    }
 
     void run(sqlite::Connection& connection) override
     {
-        if (!begun_->begin()) // cancelled while waiting for the writer
+        if (begun_->abort_reason() != AbortReason::none)
             return;
+        std::exception_ptr error;
         try {
+            if (transaction_->closing())
+                throw StorageError(StorageErrc::closed, "the adapter was disconnected");
             connection.prepare("BEGIN IMMEDIATE").run();
         } catch (...) {
-            begun_->complete(std::current_exception());
+            error = std::current_exception();
+        }
+        // Until here its caller may give up at once, however long another process holds its lock.
+        if (!begun_->begin())
+            return;
+        if (error) {
+            begun_->complete(error);
             return;
         }
         transaction_->owner_ = begun_->coroutine();
@@ -84,14 +96,14 @@ private:
     std::shared_ptr<Job> begun_;
 };
 
-SqliteTransaction::SqliteTransaction(std::shared_ptr<sqlite::Store> store, std::shared_ptr<SqliteQueryCache> cache,
-                                     std::chrono::milliseconds idle_limit)
-    : store_(std::move(store)), cache_(std::move(cache)), idle_limit_(idle_limit)
-{}
+SqliteTransaction::SqliteTransaction(std::shared_ptr<sqlite::Store> store, std::shared_ptr<SqliteQueryCache> queries,
+                                     std::shared_ptr<SqliteCounters> counters, std::chrono::milliseconds idle_limit)
+    : store_(std::move(store)), queries_(std::move(queries)), counters_(std::move(counters)), idle_limit_(idle_limit)
+{
+}
 
 awaitable<void> SqliteTransaction::begin(OperationContext context)
 {
-    session_ = context.session;
     auto begun = std::make_shared<Job>();
     auto runner = std::make_shared<Runner>(shared_from_this(), begun);
     std::function<void(std::shared_ptr<Job>)> submit = [this, runner](const std::shared_ptr<Job>&) {
@@ -100,9 +112,10 @@ awaitable<void> SqliteTransaction::begin(OperationContext context)
     co_await Job::wait(begun, std::move(submit), std::move(context));
 }
 
-bool SqliteTransaction::owned_by(const void* coroutine, const Session* session) const noexcept
+bool SqliteTransaction::closing() const noexcept
 {
-    return (coroutine && owner_ == coroutine) || (session && session_.get() == session);
+    const std::lock_guard lock(mutex_);
+    return closing_;
 }
 
 void SqliteTransaction::end(StorageErrc code, std::string reason) noexcept
@@ -122,13 +135,14 @@ void SqliteTransaction::end(StorageErrc code, std::string reason) noexcept
 
 void SqliteTransaction::serve(sqlite::Connection& connection)
 {
-    while (true) {
+    bool goes_on = true;
+    while (goes_on) {
         std::shared_ptr<Request> request;
         int abandoned = -1;
         {
             std::unique_lock lock(mutex_);
-            const bool woken = wake_.wait_for(
-                lock, idle_limit_, [this] { return closing_ || abandoned_level_ >= 0 || !queue_.empty(); });
+            const bool woken = wake_.wait_for(lock, idle_limit_,
+                                              [this] { return closing_ || abandoned_level_ >= 0 || !queue_.empty(); });
             if (closing_) {
                 lock.unlock();
                 return end(StorageErrc::closed, "the adapter was disconnected; the transaction was rolled back");
@@ -145,32 +159,54 @@ void SqliteTransaction::serve(sqlite::Connection& connection)
                 queue_.pop_front();
             }
         }
-        if (abandoned == 0)
-            return end(StorageErrc::invalid_argument, "the transaction has ended");
-        if (abandoned > 0) {
-            const std::string name = savepoint_name(abandoned);
-            try {
-                connection.execute("ROLLBACK TO " + name + "; RELEASE " + name);
-            } catch (const StorageError& error) {
-                return end(error.errc(), "the transaction was rolled back: " + error.message());
-            }
-            continue;
-        }
-        if (!request->begin())
-            continue;
-        const std::exception_ptr error = request->run(connection);
-        if (request->ends || !connection.in_transaction()) {
-            // Marked before the owner hears of it, so that its next call cannot slip in.
-            end(StorageErrc::invalid_argument,
-                request->ends ? "the transaction has ended" : "the database has rolled the transaction back");
-            if (connection.in_transaction())
-                connection.execute("ROLLBACK");
-            open_ = false;
-            request->complete(error);
-            return;
-        }
-        request->complete(error);
+        if (request)
+            goes_on = serve_one(connection, request);
+        else
+            goes_on = serve_abandoned(connection, abandoned);
     }
+}
+
+bool SqliteTransaction::serve_abandoned(sqlite::Connection& connection, int level)
+{
+    if (level == 0) {
+        end(StorageErrc::invalid_argument, "the transaction has ended");
+        return false;
+    }
+    const std::string name = savepoint_name(level);
+    try {
+        connection.execute("ROLLBACK TO " + name + "; RELEASE " + name);
+    } catch (const StorageError& error) {
+        end(error.errc(), "the transaction was rolled back: " + error.message());
+        return false;
+    }
+    return true;
+}
+
+bool SqliteTransaction::serve_one(sqlite::Connection& connection, const std::shared_ptr<Request>& request)
+{
+    if (!request->begin())
+        return true;
+    std::exception_ptr error = request->run(connection);
+    const bool goes_on = !request->ends && connection.in_transaction();
+    if (!goes_on) {
+        if (request->ends) {
+            end(StorageErrc::invalid_argument, "the transaction has ended");
+        } else {
+            end(StorageErrc::invalid_argument, "the database has rolled the transaction back");
+            if (error)
+                error = rolled_back(error);
+        }
+        try {
+            if (connection.in_transaction()) // a COMMIT that failed
+                connection.execute("ROLLBACK");
+        } catch (...) {
+            error = std::current_exception();
+        }
+        // Marked before the owner hears of it, so that its next call to the adapter is not refused.
+        open_ = false;
+    }
+    request->complete(error);
+    return goes_on;
 }
 
 awaitable<void> SqliteTransaction::request(Work work, bool ends, OperationContext context, bool interruptible)
@@ -184,7 +220,9 @@ awaitable<void> SqliteTransaction::request(Work work, bool ends, OperationContex
                 throw StorageError(self->over_code_, self->over_reason_);
             self->queue_.push_back(job);
         }
-        self->owner_ = job->coroutine();
+        self->used_ = true;
+        if (self->owner_ != job->coroutine())
+            self->owner_ = nullptr;
         self->wake_.notify_one();
     };
     if (interruptible)
@@ -195,44 +233,67 @@ awaitable<void> SqliteTransaction::request(Work work, bool ends, OperationContex
 
 awaitable<QueryResult> SqliteTransaction::execute(std::string sql, Parameters parameters, OperationContext context)
 {
-    const BoundQuery query = bind_query(*cache_, sql, std::move(parameters));
-    const auto start = std::chrono::steady_clock::now();
+    SqliteMeasure measure(*counters_);
     QueryResult result;
-    Work work = [&query, &result](sqlite::Connection& connection) {
-        // OR FAIL would keep half of a statement; a savepoint makes every statement all or nothing.
-        connection.prepare("SAVEPOINT statement").run();
-        try {
-            result = run_query(connection, query);
-        } catch (...) {
-            if (connection.in_transaction()) {
-                connection.prepare("ROLLBACK TO statement").run();
-                connection.prepare("RELEASE statement").run();
+    try {
+        const BoundQuery query = bind_query(*queries_, sql, std::move(parameters));
+        Work work = [&query, &result](sqlite::Connection& connection) {
+            // OR FAIL would keep half of a statement; a savepoint makes every statement all or nothing.
+            connection.prepare("SAVEPOINT statement").run();
+            try {
+                result = run_query(connection, query);
+            } catch (...) {
+                if (connection.in_transaction()) {
+                    connection.prepare("ROLLBACK TO statement").run();
+                    connection.prepare("RELEASE statement").run();
+                }
+                throw;
             }
-            throw;
-        }
-        connection.prepare("RELEASE statement").run();
-    };
-    co_await request(std::move(work), false, std::move(context), true);
-    result.execution_time_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+            connection.prepare("RELEASE statement").run();
+        };
+        co_await request(std::move(work), false, std::move(context), true);
+    } catch (...) {
+        rethrow_as_storage_error("sqlite", "execute_query");
+    }
+    measure.succeeded = true;
+    result.execution_time_ms = measure.milliseconds();
     co_return result;
 }
 
 awaitable<void> SqliteTransaction::savepoint(int level, OperationContext context)
 {
     Work work = [level](sqlite::Connection& connection) { connection.execute("SAVEPOINT " + savepoint_name(level)); };
-    co_await request(std::move(work), false, std::move(context), true);
+    try {
+        co_await request(std::move(work), false, std::move(context), true);
+    } catch (...) {
+        rethrow_as_storage_error("sqlite", "begin_transaction");
+    }
 }
 
 awaitable<void> SqliteTransaction::release(int level, OperationContext context)
 {
     Work work = [level](sqlite::Connection& connection) { connection.execute("RELEASE " + savepoint_name(level)); };
-    co_await request(std::move(work), false, std::move(context), true);
+    try {
+        co_await request(std::move(work), false, std::move(context), true);
+    } catch (...) {
+        rethrow_as_storage_error("sqlite", "commit");
+    }
 }
 
 awaitable<void> SqliteTransaction::commit(OperationContext context)
 {
-    Work work = [](sqlite::Connection& connection) { connection.prepare("COMMIT").run(); };
-    co_await request(std::move(work), true, std::move(context), true);
+    Work work = [](sqlite::Connection& connection) {
+        try {
+            connection.prepare("COMMIT").run();
+        } catch (const StorageError& error) {
+            throw sqlite::commit_error(error);
+        }
+    };
+    try {
+        co_await request(std::move(work), true, std::move(context), true);
+    } catch (...) {
+        rethrow_as_storage_error("sqlite", "commit");
+    }
 }
 
 awaitable<void> SqliteTransaction::rollback(int level)
@@ -245,7 +306,18 @@ awaitable<void> SqliteTransaction::rollback(int level)
         const std::string name = savepoint_name(level);
         connection.execute("ROLLBACK TO " + name + "; RELEASE " + name);
     };
-    co_await request(std::move(work), level == 0, OperationContext(), false);
+    try {
+        co_await request(std::move(work), level == 0, OperationContext(), false);
+    } catch (...) {
+        rethrow_as_storage_error("sqlite", "rollback");
+    }
+}
+
+void SqliteTransaction::handed_on() noexcept
+{
+    // On the way out of begin_transaction() it moves too.
+    if (used_)
+        owner_ = nullptr;
 }
 
 void SqliteTransaction::abandon(int level) noexcept

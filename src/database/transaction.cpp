@@ -18,11 +18,18 @@ Transaction::Transaction(std::shared_ptr<TransactionBackend> backend) : stack_(s
 
 Transaction::Transaction(std::shared_ptr<Stack> stack, int level) : stack_(std::move(stack)), level_(level) {}
 
+Transaction::Transaction(Transaction&& other) noexcept : stack_(std::move(other.stack_)), level_(other.level_)
+{
+    if (stack_ && level_ == 0)
+        stack_->backend->handed_on();
+}
+
 Transaction& Transaction::operator=(Transaction&& other) noexcept
 {
-    Transaction old(std::move(*this)); // ends what this object held
-    stack_ = std::move(other.stack_);
-    level_ = other.level_;
+    Transaction taken(std::move(other));     // first, in case both are one
+    const Transaction old(std::move(*this)); // ends what this object held
+    stack_ = std::move(taken.stack_);
+    level_ = taken.level_;
     return *this;
 }
 
@@ -39,7 +46,8 @@ bool Transaction::active() const noexcept { return stack_ && stack_->depth > lev
 void Transaction::require_usable() const
 {
     if (!active())
-        throw StorageError(StorageErrc::invalid_argument, "the transaction has ended: it was committed, rolled back or moved from");
+        throw StorageError(StorageErrc::invalid_argument,
+                           "the transaction has ended: it was committed, rolled back or moved from");
     if (stack_->depth != level_ + 1)
         throw StorageError(StorageErrc::invalid_argument,
                            "a savepoint is open inside this transaction: commit it or roll it back first");
@@ -62,13 +70,18 @@ awaitable<Transaction> Transaction::begin_transaction(OperationContext context)
 awaitable<void> Transaction::commit(OperationContext context)
 {
     require_usable();
-    // Whatever the answer, this level is over: a failed commit has been rolled back or is unknown.
+    // Whatever the answer, this level is over: what a failed commit left open is rolled back.
     const std::shared_ptr<Stack> stack = std::exchange(stack_, nullptr);
     stack->depth = level_;
-    if (level_ == 0)
-        co_await stack->backend->commit(std::move(context));
-    else
-        co_await stack->backend->release(level_, std::move(context));
+    try {
+        if (level_ == 0)
+            co_await stack->backend->commit(std::move(context));
+        else
+            co_await stack->backend->release(level_, std::move(context));
+    } catch (...) {
+        stack->backend->abandon(level_);
+        throw;
+    }
 }
 
 awaitable<void> Transaction::rollback()
@@ -76,7 +89,12 @@ awaitable<void> Transaction::rollback()
     require_usable();
     const std::shared_ptr<Stack> stack = std::exchange(stack_, nullptr);
     stack->depth = level_;
-    co_await stack->backend->rollback(level_);
+    try {
+        co_await stack->backend->rollback(level_);
+    } catch (...) {
+        stack->backend->abandon(level_);
+        throw;
+    }
 }
 
 } // namespace whisperstore

@@ -1,29 +1,41 @@
 #include "sqlite/connection.hpp"
 
+#include "sqlite/stopper.hpp"
+
 #include <sqlite3.h>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <fcntl.h>
+#include <limits>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
 
 namespace whisperstore::sqlite {
 
 namespace {
 
 constexpr std::size_t cache_capacity = 64;
+// Operations between two calls of the progress handler, and the call that ends a statement on a budget.
+constexpr int operations_per_call = 1000;
+constexpr int calls_in_budget = 3;
 
 } // namespace
 
 Statement::Statement(Connection& connection, sqlite3_stmt* handle, bool cached) noexcept
     : connection_(&connection), handle_(handle), cached_(cached)
-{}
+{
+}
 
 Statement::Statement(Statement&& other) noexcept
     : connection_(other.connection_), handle_(std::exchange(other.handle_, nullptr)), cached_(other.cached_)
-{}
+{
+}
 
 Statement::~Statement()
 {
@@ -39,10 +51,18 @@ Statement& Statement::bind(int index, const ValueView& value)
 {
     int code = SQLITE_OK;
     switch (value.kind()) {
-    case ValueKind::null: code = sqlite3_bind_null(handle_, index); break;
-    case ValueKind::boolean: code = sqlite3_bind_int(handle_, index, value.as_bool() ? 1 : 0); break;
-    case ValueKind::integer: code = sqlite3_bind_int64(handle_, index, value.as_int()); break;
-    case ValueKind::real: code = sqlite3_bind_double(handle_, index, value.as_real()); break;
+    case ValueKind::null:
+        code = sqlite3_bind_null(handle_, index);
+        break;
+    case ValueKind::boolean:
+        code = sqlite3_bind_int(handle_, index, value.as_bool() ? 1 : 0);
+        break;
+    case ValueKind::integer:
+        code = sqlite3_bind_int64(handle_, index, value.as_int());
+        break;
+    case ValueKind::real:
+        code = sqlite3_bind_double(handle_, index, value.as_real());
+        break;
     case ValueKind::text: {
         // SQLite reads a null pointer as NULL, and an empty view may have one.
         const std::string_view text = value.as_text();
@@ -118,10 +138,12 @@ void Connection::Closer::operator()(sqlite3* handle) const noexcept { sqlite3_cl
 
 Connection::Connection(OpenOptions options) : options_(std::move(options))
 {
-    const std::string path = options_.path.string();
+    // Absolute, so that no name is taken for a URI or for SQLite's ":memory:".
+    const std::string path = std::filesystem::absolute(options_.path).string();
     if (!options_.read_only) {
         // Created here because SQLite would make the file readable by others; WAL files inherit the mode.
-        const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        // Never opened where it exists: closing a second descriptor would drop this process's locks on it.
+        const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (file >= 0)
             ::close(file);
     }
@@ -130,14 +152,26 @@ Connection::Connection(OpenOptions options) : options_(std::move(options))
     const int code = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);
     owner_.reset(handle_);
     if (code != SQLITE_OK) {
-        if (options_.read_only && !std::filesystem::exists(options_.path))
-            throw StorageError(StorageErrc::not_found, path + " does not exist", ErrorDetails{options_.backend, "open"});
+        std::error_code ignored; // then SQLite's own error is told
+        if (options_.read_only && !std::filesystem::exists(options_.path, ignored))
+            throw StorageError(StorageErrc::not_found, path + " does not exist",
+                               ErrorDetails{options_.backend, "open"});
         fail(code);
     }
-    sqlite3_busy_timeout(handle_, options_.busy_timeout_ms);
+    sqlite3_busy_handler(handle_, &Connection::on_busy, this);
+    sqlite3_progress_handler(handle_, operations_per_call, &Connection::on_progress, this);
+    configure();
+}
+
+void Connection::configure()
+{
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    // A misspelt column in double quotes is an error, not a text, as on other databases.
+    sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
+    sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+    sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     if (options_.read_only) {
-        execute("PRAGMA query_only=ON; PRAGMA foreign_keys=ON;");
+        execute("PRAGMA query_only=ON; PRAGMA foreign_keys=ON; PRAGMA synchronous=" + options_.synchronous);
         static_cast<void>(query_int("SELECT count(*) FROM sqlite_schema")); // reports a damaged file now
         return;
     }
@@ -145,14 +179,53 @@ Connection::Connection(OpenOptions options) : options_(std::move(options))
     const std::string journal = query_text(options_.archive ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL");
     if (journal != (options_.archive ? "delete" : "wal"))
         throw StorageError(StorageErrc::unsupported,
-                           path + ": write-ahead logging is not possible here (journal mode stays '" + journal +
-                               "'); network file systems do not support it",
+                           options_.path.string() + ": write-ahead logging is not possible here (journal mode stays '" +
+                               journal + "'); network file systems do not support it",
                            ErrorDetails{options_.backend, "open"});
     // Checkpoints are run by the writer between commits, not inside them.
     execute("PRAGMA synchronous=" + options_.synchronous +
             "; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=0;"
-            " PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
+            " PRAGMA temp_store=MEMORY;");
 }
+
+bool Connection::stop_requested() const noexcept { return stopper_ && stopper_->stopped(); }
+
+const Stopper* Connection::exchange_stopper(const Stopper* stopper) noexcept
+{
+    return std::exchange(stopper_, stopper);
+}
+
+int Connection::on_progress(void* self) noexcept
+{
+    auto& connection = *static_cast<Connection*>(self);
+    if (connection.stop_requested())
+        return 1;
+    return connection.progress_left_ >= 0 && --connection.progress_left_ < 0 ? 1 : 0;
+}
+
+// SQLite's own busy handler sleeps through a stop.
+int Connection::on_busy(void* self, int attempts) noexcept
+{
+    constexpr std::array pauses{1, 2, 5, 10, 15, 20, 25};
+    auto& connection = *static_cast<Connection*>(self);
+    if (attempts == 0)
+        connection.busy_waited_ms_ = 0;
+    if (connection.busy_waited_ms_ >= connection.options_.busy_timeout_ms || connection.stop_requested())
+        return 0;
+    const int pause = std::min(pauses[std::min(static_cast<std::size_t>(attempts), pauses.size() - 1)],
+                               connection.options_.busy_timeout_ms - connection.busy_waited_ms_);
+    std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+    connection.busy_waited_ms_ += pause;
+    return 1;
+}
+
+// SQLite carries a statement's count of operations over from run to run, so the first call may come at once.
+Connection::Budget::Budget(Connection& connection) noexcept : connection_(connection)
+{
+    connection_.progress_left_ = calls_in_budget - 1;
+}
+
+Connection::Budget::~Budget() { connection_.progress_left_ = -1; }
 
 Connection::~Connection()
 {
@@ -164,21 +237,24 @@ void Connection::fail(int code)
 {
     const int extended = handle_ ? sqlite3_extended_errcode(handle_) : code;
     const bool own = handle_ && (extended & 0xFF) == (code & 0xFF);
-    throw make_error(own ? extended : code, own ? sqlite3_errmsg(handle_) : sqlite3_errstr(code), options_.path,
-                     options_.backend);
+    const int known = own ? extended : code;
+    std::string detail = own ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
+    // A quota or a limit on file sizes is a full disk, which SQLite tells of ENOSPC only.
+    const int reason = handle_ && (known & 0xFF) == SQLITE_IOERR ? sqlite3_system_errno(handle_) : 0;
+    if (reason == ENOSPC || reason == EDQUOT || reason == EFBIG)
+        throw make_error(SQLITE_FULL, detail + ": " + std::generic_category().message(reason), options_.path,
+                         options_.backend);
+    throw make_error(known, detail, options_.path, options_.backend);
 }
 
-Statement Connection::prepare(std::string_view sql)
+sqlite3_stmt* Connection::compile(std::string_view sql, unsigned int flags)
 {
-    if (const auto found = by_sql_.find(sql); found != by_sql_.end() && !found->second->leased) {
-        cache_.splice(cache_.begin(), cache_, found->second);
-        found->second->leased = true;
-        return Statement(*this, found->second->handle, true);
-    }
+    if (sql.size() > std::numeric_limits<int>::max())
+        throw StorageError(StorageErrc::invalid_argument, "the query is larger than 2 GB",
+                           ErrorDetails{options_.backend});
     sqlite3_stmt* handle = nullptr;
     const char* tail = nullptr;
-    const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                                        &handle, &tail);
+    const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), flags, &handle, &tail);
     if (code != SQLITE_OK)
         fail(code);
     if (!handle)
@@ -190,6 +266,19 @@ Statement Connection::prepare(std::string_view sql)
             throw StorageError(StorageErrc::invalid_argument, "the query holds more than one statement",
                                ErrorDetails{options_.backend});
         }
+    return handle;
+}
+
+Statement Connection::prepare_once(std::string_view sql) { return Statement(*this, compile(sql, 0), false); }
+
+Statement Connection::prepare(std::string_view sql)
+{
+    if (const auto found = by_sql_.find(sql); found != by_sql_.end() && !found->second->leased) {
+        cache_.splice(cache_.begin(), cache_, found->second);
+        found->second->leased = true;
+        return Statement(*this, found->second->handle, true);
+    }
+    sqlite3_stmt* handle = compile(sql, SQLITE_PREPARE_PERSISTENT);
     if (by_sql_.contains(sql)) // its cached twin is in use
         return Statement(*this, handle, false);
 
@@ -236,29 +325,6 @@ std::string Connection::query_text(std::string_view sql)
 {
     Statement statement = prepare(sql);
     return statement.step() ? std::string(statement.column_text(0)) : std::string();
-}
-
-void run_script(Connection& connection, std::string_view script,
-                const std::function<void(std::string_view statement)>& check)
-{
-    const char* at = script.data();
-    const char* const end = at + script.size();
-    while (at < end) {
-        sqlite3_stmt* handle = nullptr;
-        const char* tail = nullptr;
-        const int code = sqlite3_prepare_v2(connection.handle(), at, static_cast<int>(end - at), &handle, &tail);
-        if (code != SQLITE_OK)
-            connection.fail(code);
-        if (handle) { // otherwise only white space or a comment was left
-            Statement statement(connection, handle, false);
-            check(std::string_view(at, static_cast<std::size_t>(tail - at)));
-            if (statement.parameter_count() > 0)
-                throw StorageError(StorageErrc::invalid_argument, "a script must not hold placeholders",
-                                   ErrorDetails{connection.options().backend});
-            statement.run();
-        }
-        at = tail;
-    }
 }
 
 std::int64_t Connection::changes() const noexcept { return sqlite3_changes64(handle_); }

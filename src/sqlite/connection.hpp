@@ -1,12 +1,14 @@
 #pragma once
 // SQLite connections and statements with the error mapping of whisperstore.
 
+#include "sqlite/files.hpp"
+
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/core/value.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -31,6 +33,7 @@ struct OpenOptions
 };
 
 class Connection;
+class Stopper;
 
 /// A prepared statement leased from its connection's cache; reset and unbound when it goes.
 class Statement
@@ -85,8 +88,11 @@ public:
     Connection& operator=(const Connection&) = delete;
 
     /// A statement from the cache (64 entries) or newly prepared. One statement only: text after it
-    /// is `invalid_argument`.
+    /// is `invalid_argument`. Where the schema changed meanwhile SQLite prepares it anew at its first
+    /// step, so ask for its columns after that.
     Statement prepare(std::string_view sql);
+    /// A statement that is not worth keeping.
+    Statement prepare_once(std::string_view sql);
     /// Runs all statements of a script; rows are ignored.
     void execute(const std::string& script);
     /// The first column of the first row as int / text; 0 / empty without a row.
@@ -97,8 +103,25 @@ public:
     std::int64_t changes() const noexcept;
     std::int64_t last_insert_rowid() const noexcept;
     bool in_transaction() const noexcept;
-    /// Stops the running statement; it ends with an `interrupted` error. Any thread.
+    /// Stops the running statement; it ends with an `interrupted` error. Any thread. See Stopper.
     void interrupt() noexcept;
+    /// Whether the work that uses the connection was asked to stop: for long work without statements.
+    bool stop_requested() const noexcept;
+    /// For Stopper::Scope: sets whose stop ends the work, returns the one before.
+    const Stopper* exchange_stopper(const Stopper* stopper) noexcept;
+
+    /// While it lives, a statement is interrupted after its work of about 2,000 to 3,000 operations.
+    class Budget
+    {
+    public:
+        explicit Budget(Connection& connection) noexcept;
+        ~Budget();
+        Budget(const Budget&) = delete;
+        Budget& operator=(const Budget&) = delete;
+
+    private:
+        Connection& connection_;
+    };
 
     /// Throws the mapped StorageError for a result code of this connection.
     [[noreturn]] void fail(int code);
@@ -108,6 +131,10 @@ public:
 private:
     friend class Statement;
     void give_back(sqlite3_stmt* handle) noexcept;
+    sqlite3_stmt* compile(std::string_view sql, unsigned int flags);
+    void configure();
+    static int on_progress(void* self) noexcept;
+    static int on_busy(void* self, int attempts) noexcept;
 
     struct Closer
     {
@@ -122,6 +149,9 @@ private:
     OpenOptions options_;
     std::unique_ptr<sqlite3, Closer> owner_;
     sqlite3* handle_ = nullptr;
+    const Stopper* stopper_ = nullptr;
+    int progress_left_ = -1; // calls of the progress handler a budget allows; negative: any number
+    int busy_waited_ms_ = 0;
     std::list<Cached> cache_; // most recently used first
     std::unordered_map<std::string_view, std::list<Cached>::iterator> by_sql_;
     std::unordered_map<sqlite3_stmt*, std::list<Cached>::iterator> by_handle_;
@@ -130,29 +160,23 @@ private:
 /// Maps an (extended) result code. `detail` is SQLite's own message.
 StorageError make_error(int extended_code, std::string_view detail, const std::filesystem::path& path,
                         std::string_view backend);
+/// The error of a COMMIT: after a failed write or sync the commit record may be on the disk all the
+/// same, so the outcome is unknown then.
+StorageError commit_error(const StorageError& error);
 /// True for errors of an interrupted statement.
 bool is_interrupt(const StorageError& error) noexcept;
 
-/// Checks a SQLite file without changing it: header, integrity, foreign keys.
-/// Throws StorageError not_found or corrupt naming the file.
+/// Opens a file that is to be checked, read-only. Throws StorageError not_found, or corrupt for what
+/// is no SQLite database.
+std::unique_ptr<Connection> open_for_check(const std::filesystem::path& path, std::string_view backend);
+/// Integrity and foreign keys. Throws StorageError corrupt naming the file.
+void check_integrity(Connection& connection);
+/// Both, without changing the file.
 void check_file(const std::filesystem::path& path, std::string_view backend);
 
-/// Gives a finished `<path>.partial` its name, durably. Throws StorageError already_exists when there
-/// is such a file already (then the partial file is left for its maker to remove).
-void publish_file(const std::filesystem::path& partial, const std::filesystem::path& path, std::string_view backend);
-
-/// Runs every statement of a script on its own; each must be free of placeholders and is first
-/// passed to `check`. Rows are ignored.
-void run_script(Connection& connection, std::string_view script,
-                const std::function<void(std::string_view statement)>& check);
-
 /// Copies the whole database of `from` over that of `to` in one transaction (sqlite3_backup). The
-/// content of `to` is unchanged when it fails. `from` must hold a snapshot if others write to it.
+/// content of `to` is unchanged when it fails or is stopped. `from` must hold a snapshot if others
+/// write to it, and have the page size of `to`.
 void copy_database(Connection& from, Connection& to);
-
-/// Makes a directory and its parents (0700 for those created). Throws StorageError permission/….
-void make_private_directory(const std::filesystem::path& path, std::string_view backend);
-/// fsyncs a file or directory.
-void sync_path(const std::filesystem::path& path, std::string_view backend);
 
 } // namespace whisperstore::sqlite

@@ -71,38 +71,54 @@ std::string code_name(int extended)
 StorageErrc classify(int extended, std::string_view detail) noexcept
 {
     switch (extended) {
-    case SQLITE_CONSTRAINT_DATATYPE: return StorageErrc::type_mismatch;
+    case SQLITE_CONSTRAINT_DATATYPE:
+        return StorageErrc::type_mismatch;
     // The portable schema names its type checks "<table>_<column>_type".
     case SQLITE_CONSTRAINT_CHECK:
         return detail.ends_with("_type") ? StorageErrc::type_mismatch : StorageErrc::constraint_violation;
-    default: break;
+    default:
+        break;
     }
     switch (extended & 0xFF) {
-    case SQLITE_CONSTRAINT: return StorageErrc::constraint_violation;
+    case SQLITE_CONSTRAINT:
+        return StorageErrc::constraint_violation;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
-    case SQLITE_IOERR: return StorageErrc::unavailable;
+    case SQLITE_IOERR:
+        return StorageErrc::unavailable;
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-    case SQLITE_CANTOPEN: return StorageErrc::permission;
+    case SQLITE_CANTOPEN:
+        return StorageErrc::permission;
     case SQLITE_FULL:
-    case SQLITE_NOMEM: return StorageErrc::resource_exhausted;
+    case SQLITE_NOMEM:
+        return StorageErrc::resource_exhausted;
     case SQLITE_TOOBIG:
     case SQLITE_RANGE:
-    case SQLITE_MISUSE: return StorageErrc::invalid_argument;
+    case SQLITE_MISUSE:
+        return StorageErrc::invalid_argument;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return StorageErrc::corrupt;
-    case SQLITE_INTERRUPT: return StorageErrc::cancelled;
-    case SQLITE_MISMATCH: return StorageErrc::type_mismatch;
-    case SQLITE_SCHEMA: return StorageErrc::conflict;
-    default: break;
+    case SQLITE_NOTADB:
+        return StorageErrc::corrupt;
+    case SQLITE_INTERRUPT:
+        return StorageErrc::cancelled;
+    case SQLITE_MISMATCH:
+        return StorageErrc::type_mismatch;
+    case SQLITE_SCHEMA:
+        return StorageErrc::conflict;
+    default:
+        break;
     }
-    if (detail.starts_with("no such "))
+    // The rest has one code for everything, so SQLite's words decide.
+    if (detail.starts_with("no such ") || detail.find(" has no column named ") != std::string_view::npos)
         return StorageErrc::not_found;
-    if (detail.ends_with("already exists"))
+    if (detail.ends_with("already exists") || detail.starts_with("duplicate column name") ||
+        detail.starts_with("there is already "))
         return StorageErrc::already_exists;
+    if (detail.starts_with("malformed JSON") || detail == "integer overflow")
+        return StorageErrc::type_mismatch;
     return StorageErrc::syntax;
 }
 
@@ -110,15 +126,21 @@ std::string advice(int extended, const std::filesystem::path& path)
 {
     switch (extended & 0xFF) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return " (another process holds a lock on " + path.string() + "; close it or try again)";
-    case SQLITE_FULL: return " (no space left for " + path.string() + "; nothing of this write was kept)";
-    case SQLITE_IOERR: return " (reading or writing " + path.string() + " failed; check the disk)";
+    case SQLITE_LOCKED:
+        return " (another process holds a lock on " + path.string() + "; close it or try again)";
+    case SQLITE_FULL:
+        return " (no space left for " + path.string() + "; nothing of this write was kept)";
+    case SQLITE_IOERR:
+        return " (reading or writing " + path.string() + " failed; check the disk)";
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_CANTOPEN: return " (" + path.string() + ": check that the file and its folder exist and are writable)";
+    case SQLITE_CANTOPEN:
+        return " (" + path.string() + ": check that the file and its folder exist and are writable)";
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return " (" + path.string() + " is damaged or not a database; restore it from a backup)";
-    default: return {};
+    case SQLITE_NOTADB:
+        return " (" + path.string() + " is damaged or not a database; restore it from a backup)";
+    default:
+        return {};
     }
 }
 
@@ -134,6 +156,11 @@ StorageError make_error(int extended, std::string_view detail, const std::filesy
     const int primary = extended & 0xFF;
     details.retryable = primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_SCHEMA;
     return StorageError(code, std::string(detail) + advice(extended, path), std::move(details));
+}
+
+StorageError commit_error(const StorageError& error)
+{
+    return error.native_code().starts_with("SQLITE_IOERR") ? error.with_outcome(Outcome::unknown) : error;
 }
 
 bool is_interrupt(const StorageError& error) noexcept { return error.native_code().starts_with("SQLITE_INTERRUPT"); }

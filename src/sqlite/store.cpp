@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+
 namespace whisperstore::sqlite {
 
 namespace {
@@ -11,7 +13,8 @@ class FunctionWriteJob final : public WriteJob
 public:
     FunctionWriteJob(Mode job_mode, std::function<void(Connection&)> work, std::function<void()> committed)
         : WriteJob(job_mode), work_(std::move(work)), committed_(std::move(committed))
-    {}
+    {
+    }
     void run(Connection& connection) override { work_(connection); }
     void committed() noexcept override
     {
@@ -51,8 +54,8 @@ public:
     void run(Connection& connection)
     {
         std::exception_ptr error;
-        set_connection(&connection);
         try {
+            const Stopper::Scope scope(stopper_, connection);
             if (abort_reason() != AbortReason::none)
                 throw abort_error(abort_reason(), "waiting for its turn");
             work_(connection);
@@ -63,28 +66,16 @@ public:
         } catch (...) {
             error = std::current_exception();
         }
-        set_connection(nullptr);
         error_ = std::move(error);
     }
     void finish() noexcept { complete(std::move(error_)); }
 
 protected:
-    void on_abort() noexcept override
-    {
-        const std::lock_guard lock(mutex_);
-        if (connection_)
-            connection_->interrupt();
-    }
+    void on_abort() noexcept override { stopper_.stop(); }
 
 private:
-    void set_connection(Connection* connection) noexcept
-    {
-        const std::lock_guard lock(mutex_);
-        connection_ = connection;
-    }
     std::function<void(Connection&)> work_;
-    std::mutex mutex_;
-    Connection* connection_ = nullptr;
+    Stopper stopper_;
     std::exception_ptr error_;
 };
 
@@ -111,6 +102,12 @@ void ReaderPool::stop() noexcept
     for (std::thread& thread : threads_)
         if (thread.joinable())
             thread.join();
+}
+
+bool ReaderPool::runs_here() const noexcept
+{
+    return std::any_of(threads_.begin(), threads_.end(),
+                       [](const std::thread& thread) { return thread.get_id() == std::this_thread::get_id(); });
 }
 
 Connection* ReaderPool::take_locked() noexcept
@@ -196,6 +193,10 @@ awaitable<void> ReaderPool::run(std::function<void(Connection&)> work, Operation
 Store::Store(StoreOptions options, std::function<void(Connection&)> on_open) : options_(std::move(options))
 {
     OpenOptions& open = options_.open;
+    open.path = std::filesystem::absolute(open.path);
+    std::error_code unknown; // told by opening it
+    if (auto followed = std::filesystem::weakly_canonical(open.path, unknown); !unknown)
+        open.path = std::move(followed);
     if (!open.read_only) {
         make_private_directory(open.path.parent_path(), open.backend);
         if (options_.lock_name != "none") {
@@ -215,19 +216,34 @@ Store::Store(StoreOptions options, std::function<void(Connection&)> on_open) : o
 
 Store::~Store()
 {
-    close();
+    if (!readers_->runs_here() && !(writer_ && writer_->runs_here())) {
+        close();
+        return;
+    }
+    // The last to hold the store was a job on one of its own threads, which cannot wait for itself.
+    std::thread([lock = std::move(lock_), writer = std::move(writer_), readers = std::move(readers_)]() mutable {
+        close(*readers, writer.get());
+        lock.reset();
+    }).detach();
 }
 
 void Store::close() noexcept
 {
-    readers_->stop();
-    if (writer_) {
-        writer_->stop();
-        // Folds the write-ahead log into the file while the lock is still ours; if it cannot (a
-        // reader elsewhere), the log stays valid beside the file.
-        sqlite3_wal_checkpoint_v2(writer_->connection().handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-    }
+    close(*readers_, writer_.get());
     lock_.reset();
+}
+
+void Store::close(ReaderPool& readers, Writer* writer) noexcept
+{
+    readers.stop();
+    if (!writer)
+        return;
+    writer->stop();
+    // Folds the write-ahead log into the file while the lock is still ours; if it cannot (a reader
+    // elsewhere, which is not waited for), the log stays valid beside the file.
+    sqlite3* handle = writer->connection().handle();
+    sqlite3_busy_handler(handle, nullptr, nullptr);
+    sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
 }
 
 std::size_t Store::active() const noexcept { return readers_->active() + (writer_ && writer_->pending() > 0 ? 1 : 0); }

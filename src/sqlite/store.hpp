@@ -2,12 +2,13 @@
 // One SQLite file with a writer thread (group commit) and readers; shared by the adapter, the local
 // vector store and the archives.
 
-#include <whisperstore/core/async.hpp>
-#include <whisperstore/core/operation_context.hpp>
-
 #include "core/job.hpp"
 #include "sqlite/connection.hpp"
 #include "sqlite/file_lock.hpp"
+#include "sqlite/stopper.hpp"
+
+#include <whisperstore/core/async.hpp>
+#include <whisperstore/core/operation_context.hpp>
 
 #include <condition_variable>
 #include <deque>
@@ -25,7 +26,8 @@ namespace whisperstore::sqlite {
 class WriteJob : public Job
 {
 public:
-    enum class Mode {
+    enum class Mode
+    {
         statement, ///< runs exactly one statement: it undoes itself when it fails
         group,     ///< several statements: wrapped in a savepoint
         exclusive, ///< alone, outside any transaction
@@ -38,12 +40,11 @@ public:
     const Mode mode;
 
 protected:
-    void on_abort() noexcept override;
+    void on_abort() noexcept override { stopper_.stop(); }
 
 private:
     friend class Writer;
-    std::shared_ptr<std::mutex> guard_; // of running_on; outlives the writer
-    Connection* running_on_ = nullptr;
+    Stopper stopper_;
     std::exception_ptr error_;
 };
 
@@ -61,22 +62,30 @@ public:
     /// The writer's thread must be the caller, or have stopped.
     Connection& connection() noexcept { return connection_; }
 
+    /// Whether the caller is the writer's thread, which cannot wait for itself.
+    bool runs_here() const noexcept { return thread_.get_id() == std::this_thread::get_id(); }
+
 private:
+    using Batch = std::vector<std::shared_ptr<WriteJob>>;
+
     void loop();
     void run_exclusive(const std::shared_ptr<WriteJob>& job);
-    void run_batch(std::vector<std::shared_ptr<WriteJob>> batch);
+    void run_batch(Batch batch);
+    void run_together(Batch batch, std::exception_ptr failure);
     bool run_member(WriteJob& job);
-    void mark_running(WriteJob& job, bool running) noexcept;
+    std::exception_ptr begin() noexcept;
+    std::exception_ptr commit() noexcept;
+    bool may_fail_halfway() noexcept;
     void checkpoint_if_due() noexcept;
 
     Connection connection_;
     mutable std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<std::shared_ptr<WriteJob>> queue_;
-    std::shared_ptr<std::mutex> running_mutex_ = std::make_shared<std::mutex>();
     bool stopping_ = false;
     std::atomic<std::size_t> pending_{0};
-    int wal_pages_ = 0; // writer thread only
+    int wal_pages_ = 0;       // writer thread only
+    int checkpointed_at_ = 0; // wal_pages_ at the last checkpoint
     std::thread thread_;
 };
 
@@ -95,6 +104,8 @@ public:
     void stop() noexcept;
     std::size_t size() const noexcept { return connections_.size(); }
     std::size_t active() const noexcept { return active_.load(std::memory_order_relaxed); }
+    /// Whether the caller is one of the readers' threads.
+    bool runs_here() const noexcept;
 
 private:
     class ReadJob;
@@ -140,7 +151,8 @@ struct StoreOptions
 };
 
 /// A SQLite file, opened. All operations are thread safe. Opening and closing block for
-/// milliseconds and belong on a background thread or in start-up.
+/// milliseconds and belong on a background thread or in start-up. Symbolic links are followed first,
+/// so that one file has one lock whatever it is called.
 class Store
 {
 public:
@@ -149,7 +161,8 @@ public:
     explicit Store(StoreOptions options, std::function<void(Connection&)> on_open = nullptr);
     ~Store();
 
-    /// Runs `work` in the group commit, in a savepoint of its own, and returns after the commit. `committed` runs on the writer thread after COMMIT, before that.
+    /// Runs `work` in the group commit, in a savepoint of its own, and returns after the commit.
+    /// `committed` runs on the writer thread after COMMIT, before that.
     awaitable<void> write(std::function<void(Connection&)> work, OperationContext context,
                           std::function<void()> committed = nullptr);
     awaitable<void> submit(std::shared_ptr<WriteJob> job, OperationContext context);
@@ -174,6 +187,8 @@ public:
     std::size_t active() const noexcept;
 
 private:
+    static void close(ReaderPool& readers, Writer* writer) noexcept;
+
     StoreOptions options_;
     std::unique_ptr<FileLock> lock_;
     std::unique_ptr<Writer> writer_;

@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+
 namespace whisperstore::sqlite {
 
 namespace {
@@ -24,23 +26,18 @@ bool has_open_foreign_keys(Connection& connection) noexcept
     return current != 0;
 }
 
-/// What a failed COMMIT says about the outcome: after a failed write or sync the commit record may
-/// have reached the disk all the same.
-std::exception_ptr commit_error(const StorageError& error)
+bool is_out_of_space(const std::exception_ptr& failure) noexcept
 {
-    if (error.native_code().starts_with("SQLITE_IOERR"))
-        return std::make_exception_ptr(error.with_outcome(Outcome::unknown));
-    return std::make_exception_ptr(error);
+    try {
+        std::rethrow_exception(failure);
+    } catch (const StorageError& error) {
+        return error.errc() == StorageErrc::resource_exhausted;
+    } catch (...) {
+        return false;
+    }
 }
 
 } // namespace
-
-void WriteJob::on_abort() noexcept
-{
-    const std::lock_guard lock(*guard_);
-    if (running_on_)
-        running_on_->interrupt();
-}
 
 Writer::Writer(OpenOptions options, const std::function<void(Connection&)>& on_open) : connection_(std::move(options))
 {
@@ -73,11 +70,11 @@ std::size_t Writer::pending() const noexcept { return pending_.load(std::memory_
 
 void Writer::submit(std::shared_ptr<WriteJob> job)
 {
-    job->guard_ = running_mutex_;
     {
         const std::lock_guard lock(mutex_);
         if (stopping_)
-            throw StorageError(StorageErrc::closed, "the store was closed", ErrorDetails{connection_.options().backend});
+            throw StorageError(StorageErrc::closed, "the store was closed",
+                               ErrorDetails{connection_.options().backend});
         queue_.push_back(std::move(job));
         pending_.fetch_add(1, std::memory_order_relaxed);
     }
@@ -86,7 +83,7 @@ void Writer::submit(std::shared_ptr<WriteJob> job)
 
 void Writer::loop()
 {
-    std::vector<std::shared_ptr<WriteJob>> batch;
+    Batch batch;
     while (true) {
         {
             std::unique_lock lock(mutex_);
@@ -101,30 +98,23 @@ void Writer::loop()
                      queue_.front()->mode != WriteJob::Mode::exclusive);
         }
         const std::size_t count = batch.size();
-        std::erase_if(batch, [](const auto& job) { return !job->begin(); });
-        if (!batch.empty()) {
-            if (batch.front()->mode == WriteJob::Mode::exclusive)
-                run_exclusive(batch.front());
-            else
-                run_batch(std::move(batch));
-        }
+        if (batch.front()->mode == WriteJob::Mode::exclusive)
+            run_exclusive(batch.front());
+        else
+            run_batch(std::move(batch));
         batch.clear();
         pending_.fetch_sub(count, std::memory_order_relaxed);
         checkpoint_if_due();
     }
 }
 
-void Writer::mark_running(WriteJob& job, bool running) noexcept
-{
-    const std::lock_guard lock(*running_mutex_);
-    job.running_on_ = running ? &connection_ : nullptr;
-}
-
 void Writer::run_exclusive(const std::shared_ptr<WriteJob>& job)
 {
+    if (!job->begin())
+        return;
     std::exception_ptr error;
-    mark_running(*job, true);
     try {
+        const Stopper::Scope scope(job->stopper_, connection_);
         if (job->abort_reason() != AbortReason::none)
             throw abort_error(job->abort_reason(), "waiting for its turn");
         job->run(connection_);
@@ -135,7 +125,6 @@ void Writer::run_exclusive(const std::shared_ptr<WriteJob>& job)
     } catch (...) {
         error = std::current_exception();
     }
-    mark_running(*job, false);
     if (connection_.in_transaction()) {
         try {
             connection_.execute("ROLLBACK");
@@ -146,6 +135,18 @@ void Writer::run_exclusive(const std::shared_ptr<WriteJob>& job)
     if (!error)
         job->committed();
     job->complete(error);
+}
+
+/// Whether a failed statement may leave rows behind that sqlite3_total_changes() does not count: those
+/// it wrote before a trigger or constraint of the schema failed by FAIL.
+bool Writer::may_fail_halfway() noexcept
+{
+    try {
+        return connection_.query_int("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE sql LIKE '%FAIL%') OR "
+                                     "EXISTS (SELECT 1 FROM sqlite_temp_schema WHERE sql LIKE '%FAIL%')") != 0;
+    } catch (const StorageError&) {
+        return true;
+    }
 }
 
 /// Runs one member of a batch; its error, if any, is left in the job. False: the whole transaction
@@ -159,8 +160,8 @@ bool Writer::run_member(WriteJob& job)
     }
     const bool savepoint = job.mode == WriteJob::Mode::group;
     const sqlite3_int64 changes_before = sqlite3_total_changes64(connection_.handle());
-    mark_running(job, true);
     try {
+        const Stopper::Scope scope(job.stopper_, connection_);
         if (savepoint)
             connection_.prepare("SAVEPOINT member").run();
         job.run(connection_);
@@ -173,7 +174,6 @@ bool Writer::run_member(WriteJob& job)
     } catch (...) {
         job.error_ = std::current_exception();
     }
-    mark_running(job, false);
 
     // OR ROLLBACK, RAISE(ROLLBACK), a full disk or an interrupted write end the transaction for all.
     if (!connection_.in_transaction())
@@ -191,40 +191,74 @@ bool Writer::run_member(WriteJob& job)
     }
     // A failed single statement undoes itself, but OR FAIL keeps what it did before failing, and a
     // deferred foreign key leaves its row: both are undone by losing the transaction.
-    return !(job.error_ && sqlite3_total_changes64(connection_.handle()) != changes_before);
+    return !job.error_ || (sqlite3_total_changes64(connection_.handle()) == changes_before && !may_fail_halfway());
 }
 
-void Writer::run_batch(std::vector<std::shared_ptr<WriteJob>> batch)
+std::exception_ptr Writer::begin() noexcept
 {
-    while (!batch.empty()) {
-        std::exception_ptr failure; // of the transaction as a whole
-        auto offender = batch.end();
-        try {
-            connection_.prepare("BEGIN IMMEDIATE").run();
-            for (auto member = batch.begin(); member != batch.end(); ++member)
-                if (!run_member(**member)) {
-                    offender = member;
-                    break;
-                }
-            if (offender == batch.end()) {
-                try {
-                    connection_.prepare("COMMIT").run();
-                } catch (const StorageError& error) {
-                    failure = commit_error(error);
-                }
-            }
-            if (connection_.in_transaction())
-                connection_.execute("ROLLBACK");
-        } catch (...) {
-            failure = std::current_exception();
-        }
+    try {
+        connection_.prepare("BEGIN IMMEDIATE").run();
+        return nullptr;
+    } catch (...) {
+        return std::current_exception();
+    }
+}
 
+std::exception_ptr Writer::commit() noexcept
+{
+    try {
+        connection_.prepare("COMMIT").run();
+        return nullptr;
+    } catch (const StorageError& error) {
+        return std::make_exception_ptr(commit_error(error));
+    } catch (...) {
+        return std::current_exception();
+    }
+}
+
+void Writer::run_batch(Batch batch)
+{
+    // Jobs count as queued until the lock is there, so that whoever gives up meanwhile is let go at once.
+    std::exception_ptr failure = begin();
+    std::erase_if(batch, [](const auto& job) { return !job->begin(); });
+    run_together(std::move(batch), std::move(failure));
+}
+
+/// \param failure of BEGIN, else the transaction is open.
+void Writer::run_together(Batch batch, std::exception_ptr failure)
+{
+    while (true) {
+        auto offender = batch.end();
+        bool is_full = false;
+        if (!failure) {
+            offender = std::find_if(batch.begin(), batch.end(), [this](const auto& job) { return !run_member(*job); });
+            if (offender == batch.end()) {
+                failure = commit();
+                is_full = failure && is_out_of_space(failure);
+            }
+        }
+        if (connection_.in_transaction()) {
+            try {
+                connection_.execute("ROLLBACK");
+            } catch (...) {
+                failure = std::current_exception();
+            }
+        }
         if (!failure && offender != batch.end()) {
             // The others are known not applied: they run again, and their callers see nothing of it.
             const std::shared_ptr<WriteJob> lost = *offender;
             batch.erase(offender);
             lost->complete(lost->error_);
+            if (batch.empty())
+                return;
+            failure = begin();
             continue;
+        }
+        if (is_full && batch.size() > 1) {
+            // Together they do not fit: each on its own, so that the small ones do not pay for a large one.
+            for (const auto& job : batch)
+                run_together(Batch(1, job), begin());
+            return;
         }
         if (!failure)
             for (const auto& job : batch)
@@ -238,17 +272,20 @@ void Writer::run_batch(std::vector<std::shared_ptr<WriteJob>> batch)
 
 void Writer::checkpoint_if_due() noexcept
 {
-    if (wal_pages_ < checkpoint_when_idle_pages)
+    if (wal_pages_ < checkpointed_at_)
+        checkpointed_at_ = 0; // the log began anew
+    const int grown = wal_pages_ - checkpointed_at_;
+    if (grown < checkpoint_when_idle_pages)
         return;
     {
         const std::lock_guard lock(mutex_);
-        if (!queue_.empty() && wal_pages_ < checkpoint_always_pages)
+        if (!queue_.empty() && grown < checkpoint_always_pages)
             return;
     }
-    // Passive: never waits for readers. Its failure loses nothing (the WAL keeps the data) and is
-    // tried again after the next commit.
+    // Passive: never waits for readers. Its failure loses nothing (the log keeps the data), and it is
+    // tried again when the log has grown further.
     sqlite3_wal_checkpoint_v2(connection_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-    wal_pages_ = 0;
+    checkpointed_at_ = wal_pages_;
 }
 
 } // namespace whisperstore::sqlite

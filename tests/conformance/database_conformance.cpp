@@ -158,7 +158,8 @@ TEST_P(Database, RealsKeepTheirBits)
 {
     setup_schema();
     add_user("u");
-    query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES ('u', 'joy', ?)", params(arg(0.1 + 0.2)));
+    query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES ('u', 'joy', ?)",
+          params(arg(0.1 + 0.2)));
     query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES ('u', 'joy', ?)", params(arg(1)));
     const QueryResult result = query("SELECT confidence FROM emotions ORDER BY id");
     EXPECT_EQ(result.rows[0]["confidence"], 0.1 + 0.2);
@@ -176,9 +177,9 @@ TEST_P(Database, ColumnsOfTheWrongTypeAreRefused)
 {
     setup_schema();
     add_user("u");
-    EXPECT_STORAGE_ERROR(query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES ('u', 'x', ?)",
-                               params(arg("much"))),
-                         type_mismatch);
+    EXPECT_STORAGE_ERROR(
+        query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES ('u', 'x', ?)", params(arg("much"))),
+        type_mismatch);
     EXPECT_STORAGE_ERROR(query("UPDATE users SET created_at = ?", params(arg("yesterday"))), type_mismatch);
     EXPECT_STORAGE_ERROR(query("UPDATE users SET created_at = ?", params(arg("2026-02-30T00:00:00.000000Z"))),
                          type_mismatch);
@@ -204,8 +205,11 @@ TEST_P(Database, ErrorsHaveTheirCodes)
     EXPECT_STORAGE_ERROR(query("SELEC 1"), syntax);
     EXPECT_STORAGE_ERROR(query("SELECT 'abc"), syntax);
     EXPECT_STORAGE_ERROR(query("SELECT * FROM nowhere"), not_found);
-    EXPECT_STORAGE_ERROR(query("SELECT nothing FROM users"), not_found);
+    EXPECT_STORAGE_ERROR(query("SELECT absent FROM users"), not_found);
+    EXPECT_STORAGE_ERROR(query("SELECT \"absent\" FROM users"), not_found); // not a text
+    EXPECT_STORAGE_ERROR(query("INSERT INTO users (absent) VALUES (1)"), not_found);
     EXPECT_STORAGE_ERROR(query("CREATE TABLE users (a TEXT)"), already_exists);
+    EXPECT_STORAGE_ERROR(query("ALTER TABLE users ADD COLUMN username TEXT"), already_exists);
     EXPECT_STORAGE_ERROR(add_user("u"), constraint_violation);
     EXPECT_STORAGE_ERROR(query("INSERT INTO users (user_id) VALUES ('x')"), constraint_violation);
     const StorageError error = error_of([&] { add_user("u"); });
@@ -220,8 +224,9 @@ TEST_P(Database, ErrorsHaveTheirCodes)
 TEST_P(Database, ForeignKeysAreEnforced)
 {
     setup_schema();
-    EXPECT_STORAGE_ERROR(query("INSERT INTO conversations (user_id, channel_id, message_content) VALUES ('ghost', 'c', 'm')"),
-                         constraint_violation);
+    EXPECT_STORAGE_ERROR(
+        query("INSERT INTO conversations (user_id, channel_id, message_content) VALUES ('ghost', 'c', 'm')"),
+        constraint_violation);
     EXPECT_EQ(count("conversations"), 0);
 }
 
@@ -235,8 +240,9 @@ TEST_P(Database, DeletingAUserRemovesTheirRowsEverywhere)
         query("INSERT INTO memory_entries (user_id, memory_type, content) VALUES (:u, 't', 'm')", one);
         query("INSERT INTO facts (user_id, fact_type, subject, content) VALUES (:u, 't', 's', 'c')", one);
         query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES (:u, 'joy', 1.0)", one);
-        query("INSERT INTO messages (message_id, channel_id, user_id, content, timestamp) VALUES (:id, 'c', :u, 'm', :t)",
-              params(arg("id", static_cast<int>(user[0])), arg("u", user), arg("t", timestamp(now()))));
+        query(
+            "INSERT INTO messages (message_id, channel_id, user_id, content, timestamp) VALUES (:id, 'c', :u, 'm', :t)",
+            params(arg("id", static_cast<int>(user[0])), arg("u", user), arg("t", timestamp(now()))));
         query("INSERT INTO graph_nodes (node_type, node_id, user_id) VALUES ('user', :u, :u)", one);
         query("INSERT INTO graph_nodes (node_type, node_id, user_id) VALUES ('memory', :m, :u)",
               params(arg("m", std::string("m-") + user), arg("u", user)));
@@ -256,8 +262,9 @@ TEST_P(Database, DeletingAUserRemovesTheirRowsEverywhere)
 
 TEST_P(Database, TransactionControlIsRefused)
 {
-    for (const char* sql : {"BEGIN", "begin immediate", "COMMIT", "ROLLBACK", "SAVEPOINT a", "RELEASE a", "/* x */ BEGIN",
-                            "-- x\nEND", "ATTACH 'x' AS y", "PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys(0)"})
+    for (const char* sql :
+         {"BEGIN", "begin immediate", "COMMIT", "ROLLBACK", "SAVEPOINT a", "RELEASE a", "/* x */ BEGIN", "-- x\nEND",
+          "ATTACH 'x' AS y", "PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys(0)"})
         EXPECT_STORAGE_ERROR(query(sql), invalid_argument) << sql;
 }
 
@@ -287,7 +294,8 @@ TEST_P(Database, TransactionListIsAllOrNothing)
     };
     run(db->execute_transaction(queries(insert("a"), insert("b"))));
     EXPECT_EQ(count("users"), 2);
-    const StorageError error = error_of([&] { run(db->execute_transaction(queries(insert("c"), insert("a"), insert("d")))); });
+    const StorageError error =
+        error_of([&] { run(db->execute_transaction(queries(insert("c"), insert("a"), insert("d")))); });
     EXPECT_EQ(error.errc(), StorageErrc::constraint_violation);
     EXPECT_NE(std::string(error.what()).find("query 2 of 3"), std::string::npos) << error.what();
     EXPECT_EQ(count("users"), 2);
@@ -458,18 +466,17 @@ TEST_P(Database, DeadlineStopsTheQuery)
                          timeout);
     EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
     EXPECT_TRUE(eventually([&] { return run(db->get_active_connections()) == 0; }));
-    EXPECT_STORAGE_ERROR(run(db->execute_query("SELECT 1", Parameters(),
-                                               OperationContext::within(std::chrono::milliseconds(-1)))),
-                         timeout);
+    EXPECT_STORAGE_ERROR(
+        run(db->execute_query("SELECT 1", Parameters(), OperationContext::within(std::chrono::milliseconds(-1)))),
+        timeout);
 }
 
 TEST_P(Database, CancellationStopsTheQuery)
 {
     asio::cancellation_signal signal;
     auto executor = asio::make_strand(pool());
-    std::future<QueryResult> running =
-        asio::co_spawn(executor, db->execute_query(GetParam().endless_query),
-                       asio::bind_cancellation_slot(signal.slot(), asio::use_future));
+    std::future<QueryResult> running = asio::co_spawn(executor, db->execute_query(GetParam().endless_query),
+                                                      asio::bind_cancellation_slot(signal.slot(), asio::use_future));
     EXPECT_TRUE(eventually([&] { return run(db->get_active_connections()) == 1; }));
     asio::post(executor, [&] { signal.emit(asio::cancellation_type::terminal); });
     EXPECT_STORAGE_ERROR(wait(std::move(running)), cancelled);
@@ -519,7 +526,8 @@ awaitable<std::pair<std::int64_t, std::size_t>> sum_stream(std::shared_ptr<Abstr
 TEST_P(Database, StreamReadsASnapshotInBoundedPieces)
 {
     query("CREATE TABLE t (a BIGINT)");
-    query("INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT i FROM n");
+    query("INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT i FROM "
+          "n");
     const auto [sum, largest] = run(sum_stream(db));
     EXPECT_EQ(sum, 10000 * 10001 / 2);
     EXPECT_LE(largest, 1024U);
@@ -570,8 +578,7 @@ TEST_P(Database, MigrationsRunOnceInOrder)
 {
     const std::vector<std::string> scripts{
         "-- version: 1 add notes\nCREATE TABLE notes (a TEXT); INSERT INTO notes VALUES ('one; two'); -- done;\n",
-        "-- version: 2\nINSERT INTO notes VALUES ('three');",
-        "INSERT INTO notes VALUES ('by checksum')"};
+        "-- version: 2\nINSERT INTO notes VALUES ('three');", "INSERT INTO notes VALUES ('by checksum')"};
     run(db->migrate_schema(scripts));
     run(db->migrate_schema(scripts));
     EXPECT_EQ(count("notes"), 3);

@@ -6,12 +6,14 @@
 #include <whisperstore/core/json.hpp>
 #include <whisperstore/core/value.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace whisperstore {
@@ -62,7 +64,11 @@ public:
     ValueView operator[](std::string_view column) const;
     ValueView operator[](const char* column) const { return (*this)[std::string_view(column)]; }
     /// \throws StorageError not_found when out of range.
-    ValueView operator[](std::size_t column) const;
+    template <std::integral T>
+    ValueView operator[](T column) const
+    {
+        return cell_at(std::in_range<std::size_t>(column) ? static_cast<std::size_t>(column) : size());
+    }
 
     /// The row as a JSON object under the rules of core/json.hpp.
     json::object to_json() const;
@@ -72,6 +78,7 @@ public:
 
 private:
     friend class Rows;
+    ValueView cell_at(std::size_t column) const;
     std::shared_ptr<const RowBlock> block_;
     std::size_t index_;
 };

@@ -24,6 +24,7 @@ public:
 class RowStream
 {
 public:
+    RowStream() noexcept = default; ///< at its end
     explicit RowStream(std::shared_ptr<RowStreamBackend> backend) : backend_(std::move(backend)) {}
     RowStream(RowStream&&) noexcept = default;
     RowStream& operator=(RowStream&& other) noexcept;
@@ -31,7 +32,8 @@ public:
     RowStream& operator=(const RowStream&) = delete;
     ~RowStream() { close(); }
 
-    /// The next piece (at most 1,024 rows or about 1 MiB); empty at the end, and after it.
+    /// The next piece (at most 1,024 rows or about 1 MiB); empty at the end, and after it. An error,
+    /// cancellation included, ends the stream. After the adapter's disconnect() it is `closed`.
     awaitable<Rows> next();
     void close() noexcept;
 

@@ -25,6 +25,8 @@ public:
     virtual awaitable<void> rollback(int level) = 0;
     /// The object was dropped at this level without commit or rollback: roll back in the background.
     virtual void abandon(int level) noexcept = 0;
+    /// The object was moved, perhaps into another coroutine's hands.
+    virtual void handed_on() noexcept {}
 };
 
 /// An open transaction, from AbstractDatabaseAdapter::begin_transaction(), for reads that decide
@@ -33,14 +35,16 @@ public:
 ///
 /// One coroutine at a time may use it. After the idle limit of the configuration (5 s) without a
 /// call it is rolled back, and the next call is `timeout`. While it is open, its owner must use it
-/// and not the adapter: a call of the owning coroutine to the adapter is `invalid_argument`, for it
-/// could wait for itself. Savepoints: begin_transaction() on the transaction; while the inner one
+/// and not the adapter: a call of the coroutine that began it to the adapter is `invalid_argument`,
+/// for it could wait for itself. (Once another coroutine uses the transaction, nobody can tell the
+/// owner any more.) Savepoints: begin_transaction() on the transaction; while the inner one
 /// is open the outer one refuses calls.
 class Transaction
 {
 public:
+    Transaction() noexcept = default; ///< one that has ended
     explicit Transaction(std::shared_ptr<TransactionBackend> backend);
-    Transaction(Transaction&&) noexcept = default;
+    Transaction(Transaction&& other) noexcept;
     Transaction& operator=(Transaction&&) noexcept;
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;

@@ -1,8 +1,9 @@
 #include "protocol/sql/sql_lexer.hpp"
 
-#include <whisperstore/core/error.hpp>
-
 #include "core/text.hpp"
+#include "protocol/sql/sql_escapes.hpp"
+
+#include <whisperstore/core/error.hpp>
 
 #include <algorithm>
 #include <array>
@@ -29,26 +30,55 @@ std::string upper(std::string_view word)
     return out;
 }
 
+template <typename List>
+bool contains(const List& list, std::string_view word) noexcept
+{
+    return std::find(list.begin(), list.end(), word) != list.end();
+}
+
 StorageError invalid(const std::string& message) { return StorageError(StorageErrc::invalid_argument, message); }
+
+/// Words after which an operand follows, so that `:name` inside a subscript is a placeholder there.
+constexpr std::array operand_follows{"AND",  "OR",   "NOT",  "IN",    "LIKE",   "ILIKE", "IS",     "BETWEEN", "WHEN",
+                                     "THEN", "ELSE", "CASE", "WHERE", "SELECT", "FROM",  "VALUES", "LIMIT",   "OFFSET"};
 
 class Translator
 {
 public:
-    Translator(std::string_view sql, SqlDialect dialect) : sql_(sql), dialect_(dialect) { out_.sql.reserve(sql.size()); }
+    Translator(std::string_view sql, SqlDialect dialect, bool is_script)
+        : sql_(sql), dialect_(dialect), is_script_(is_script)
+    {
+        text::check(sql, is_script ? "the script" : "the query");
+        if (sql.size() > max_size)
+            throw invalid("the query is larger than 1 GB");
+        if (!is_script)
+            out_.sql.reserve(sql.size() + 16);
+    }
 
-    TranslatedQuery run()
+    std::vector<TranslatedQuery> run()
     {
         while (at_ < sql_.size())
             token();
-        if (words_.empty() && !seen_token_)
-            throw invalid("the query holds no statement");
-        classify();
-        return std::move(out_);
+        finish_statement();
+        return std::move(statements_);
     }
 
 private:
+    static constexpr std::size_t max_size = 1'000'000'000; // SQLITE_MAX_LENGTH, and PostgreSQL's allocation limit
+
+    /// What stands before the current token, as far as it matters.
+    enum class Before
+    {
+        start,
+        operand,
+        semicolon,
+        semicolon_end,
+        other
+    };
+
     char peek(std::size_t ahead = 0) const noexcept { return at_ + ahead < sql_.size() ? sql_[at_ + ahead] : '\0'; }
     bool looking_at(std::string_view text) const noexcept { return sql_.substr(at_).starts_with(text); }
+    bool is_sqlite() const noexcept { return dialect_ == SqlDialect::sqlite; }
 
     void copy(std::size_t count)
     {
@@ -66,45 +96,84 @@ private:
         } else if (looking_at("/*")) {
             block_comment();
         } else if (c == ';') {
-            copy(1);
-            ended_ = !is_trigger();
+            semicolon();
         } else {
             if (ended_)
                 throw invalid("the query holds more than one statement; use execute_transaction for several");
             seen_token_ = true;
-            significant(c);
+            const Before now = significant(c);
+            before_ = now;
         }
     }
 
-    void significant(char c)
+    void semicolon()
+    {
+        if (!seen_token_) {
+            out_.sql.push_back(' '); // an empty statement
+            ++at_;
+            return;
+        }
+        copy(1);
+        if (in_body_ && before_ != Before::semicolon_end) {
+            before_ = Before::semicolon;
+            return;
+        }
+        if (is_script_)
+            finish_statement();
+        else
+            ended_ = true;
+    }
+
+    void finish_statement()
+    {
+        if (seen_token_) {
+            classify();
+            statements_.push_back(std::move(out_));
+        }
+        out_ = TranslatedQuery();
+        words_.clear();
+        numbers_.clear();
+        seen_token_ = false;
+        in_body_ = false;
+        brackets_ = 0;
+        before_ = Before::start;
+    }
+
+    Before significant(char c)
     {
         if (c == '\'')
-            quoted('\'', "string literal", false);
-        else if (c == '"')
-            quoted('"', "quoted identifier", false);
-        else if (c == '`' && dialect_ == SqlDialect::sqlite)
-            quoted('`', "quoted identifier", false);
-        else if (c == '[' && dialect_ == SqlDialect::sqlite)
-            bracketed();
-        else if (c == '$')
-            dollar();
-        else if (c == '?')
-            question();
-        else if (c == ':')
-            colon();
-        else if (c == '@' && dialect_ == SqlDialect::sqlite)
+            return quoted('\'', "string literal", false);
+        if (c == '"')
+            return quoted('"', "quoted identifier", false);
+        if (c == '`' && is_sqlite())
+            return quoted('`', "quoted identifier", false);
+        if (c == '[' && is_sqlite())
+            return bracketed();
+        if (c == '$')
+            return dollar();
+        if (c == '?')
+            return question();
+        if (c == ':')
+            return colon();
+        if (c == '@' && is_sqlite())
             throw invalid("'@' placeholders are not supported: use ?, :name or $1");
-        else if (is_identifier_start(c))
-            word();
-        else if (is_digit(c))
-            number();
-        else if (c == '\0')
-            throw invalid("the query contains a NUL character");
-        else {
-            if (c == '=' && !words_.empty() && words_.front() == "PRAGMA")
-                out_.explicit_value = true;
-            copy(1);
-        }
+        if (is_identifier_start(c))
+            return word();
+        if (is_digit(c))
+            return number();
+        return symbol(c);
+    }
+
+    Before symbol(char c)
+    {
+        if (c == '=' && !words_.empty() && words_.front() == "PRAGMA")
+            out_.explicit_value = true;
+        if (c == '[')
+            ++brackets_;
+        else if (c == ']' && brackets_ > 0)
+            --brackets_;
+        copy(1);
+        return c == ')' || c == ']' ? Before::operand : Before::other;
     }
 
     void line_comment()
@@ -131,7 +200,7 @@ private:
 
     void skip_comment(std::size_t size)
     {
-        if (dialect_ == SqlDialect::sqlite) {
+        if (is_sqlite()) {
             out_.sql.push_back(' ');
             at_ += size;
         } else {
@@ -139,7 +208,13 @@ private:
         }
     }
 
-    void quoted(char quote, std::string_view what, bool backslash)
+    Before quoted(char quote, std::string_view what, bool backslash)
+    {
+        copy(end_of_quoted(quote, what, backslash) - at_);
+        return Before::operand;
+    }
+
+    std::size_t end_of_quoted(char quote, std::string_view what, bool backslash) const
     {
         std::size_t end = at_ + 1;
         while (true) {
@@ -150,29 +225,39 @@ private:
             } else if (sql_[end] == quote) {
                 ++end;
                 if (end >= sql_.size() || sql_[end] != quote)
-                    break;
+                    return end;
                 ++end;
             } else {
                 ++end;
             }
         }
-        copy(end - at_);
     }
 
-    void bracketed()
+    Before bracketed()
     {
         const std::size_t end = sql_.find(']', at_);
         if (end == std::string_view::npos)
             throw unterminated("quoted identifier");
         copy(end + 1 - at_);
+        return Before::operand;
     }
 
-    void dollar()
+    /// Writes a plain literal, for SQLite.
+    void put_literal(std::string_view text)
     {
-        if (is_digit(peek(1))) {
-            numbered();
-            return;
+        out_.sql.push_back('\'');
+        for (char c : text) {
+            out_.sql.push_back(c);
+            if (c == '\'')
+                out_.sql.push_back('\'');
         }
+        out_.sql.push_back('\'');
+    }
+
+    Before dollar()
+    {
+        if (is_digit(peek(1)))
+            return numbered();
         std::size_t tag_end = at_ + 1;
         if (tag_end < sql_.size() && is_identifier_start(sql_[tag_end]))
             while (tag_end < sql_.size() && is_identifier_part(sql_[tag_end]) && sql_[tag_end] != '$')
@@ -183,64 +268,83 @@ private:
         const std::size_t close = sql_.find(tag, tag_end + 1);
         if (close == std::string_view::npos)
             throw unterminated("dollar-quoted string");
-        const std::string_view body = sql_.substr(tag_end + 1, close - tag_end - 1);
         const std::size_t size = close + tag.size() - at_;
-        if (dialect_ == SqlDialect::postgresql) {
+        if (is_sqlite()) {
+            put_literal(sql_.substr(tag_end + 1, close - tag_end - 1));
+            at_ += size;
+        } else {
             copy(size);
-            return;
         }
-        out_.sql.push_back('\'');
-        for (char c : body) {
-            out_.sql.push_back(c);
-            if (c == '\'')
-                out_.sql.push_back('\'');
+        return Before::operand;
+    }
+
+    /// E'…', at the quote; for SQLite the E before it is taken back.
+    Before escape_string()
+    {
+        const std::size_t end = end_of_quoted('\'', "string literal", true);
+        if (!is_sqlite()) {
+            copy(end - at_);
+            return Before::operand;
         }
-        out_.sql.push_back('\'');
-        at_ += size;
+        const std::string text = unescape_string(sql_.substr(at_ + 1, end - at_ - 2));
+        text::check(text, "a string literal of the query");
+        out_.sql.pop_back();
+        put_literal(text);
+        at_ = end;
+        return Before::operand;
     }
 
     void use_style(PlaceholderStyle style)
     {
+        if (is_script_)
+            throw invalid("a script must not hold placeholders");
         if (out_.style != PlaceholderStyle::none && out_.style != style)
             throw invalid("the query mixes placeholder styles; use only one of ?, :name and $1");
         out_.style = style;
     }
 
-    void put_placeholder(std::size_t number)
+    Before put_placeholder(std::size_t number)
     {
-        out_.sql.push_back(dialect_ == SqlDialect::sqlite ? '?' : '$');
+        if (number > max_placeholders)
+            throw invalid("a query may have " + std::to_string(max_placeholders) + " placeholders at most");
+        // Neither "LIMIT?" nor "?AND" may grow into another word or number.
+        if (!out_.sql.empty() && is_identifier_part(out_.sql.back()))
+            out_.sql.push_back(' ');
+        out_.sql.push_back(is_sqlite() ? '?' : '$');
         out_.sql += std::to_string(number);
-        // "? ?" must not become "?1 ?2" glued to a following digit or letter
         if (at_ < sql_.size() && is_identifier_part(sql_[at_]))
             out_.sql.push_back(' ');
+        return Before::operand;
     }
 
-    void question()
+    Before question()
     {
         if (peek(1) == '?') {
-            if (dialect_ == SqlDialect::sqlite)
-                throw StorageError(StorageErrc::unsupported, "?? stands for PostgreSQL's ? operator, which SQLite does not have");
+            if (is_sqlite())
+                throw StorageError(StorageErrc::unsupported,
+                                   "?? stands for PostgreSQL's ? operator, which SQLite does not have");
             out_.sql.push_back('?');
             at_ += 2;
             // ??| and ??& are the operators ?| and ?&
-            return;
+            return Before::other;
         }
         if (is_digit(peek(1)))
             throw invalid("'?" + std::string(1, peek(1)) + "' is not a placeholder here: use ? by order, :name or $1");
         use_style(PlaceholderStyle::question);
         ++at_;
-        put_placeholder(++out_.placeholder_count);
+        return put_placeholder(++out_.placeholder_count);
     }
 
-    void colon()
+    Before colon()
     {
         if (peek(1) == ':') {
             copy(2);
-            return;
+            return Before::other;
         }
-        if (!is_identifier_start(peek(1))) {
+        const bool is_slice = brackets_ > 0 && before_ == Before::operand;
+        if (is_slice || !is_identifier_start(peek(1))) {
             copy(1);
-            return;
+            return Before::other;
         }
         use_style(PlaceholderStyle::named);
         ++at_;
@@ -254,47 +358,62 @@ private:
         if (known == out_.names.end())
             out_.names.push_back(name);
         out_.placeholder_count = out_.names.size();
-        put_placeholder(number);
+        return put_placeholder(number);
     }
 
-    void numbered()
+    Before numbered()
     {
         use_style(PlaceholderStyle::numbered);
         ++at_;
         std::size_t number = 0;
         const auto [end, error] = std::from_chars(sql_.data() + at_, sql_.data() + sql_.size(), number);
-        if (error != std::errc() || number == 0 || number > 32766)
-            throw invalid("a $ placeholder must be numbered from $1 to $32766");
+        if (error != std::errc() || number == 0 || number > max_placeholders)
+            throw invalid("a $ placeholder must be numbered from $1 to $" + std::to_string(max_placeholders));
         at_ = static_cast<std::size_t>(end - sql_.data());
         if (numbers_.size() < number)
             numbers_.resize(number, false);
         numbers_[number - 1] = true;
         out_.placeholder_count = numbers_.size();
-        put_placeholder(number);
+        return put_placeholder(number);
     }
 
-    void word()
+    Before word()
     {
         std::size_t end = at_;
         while (end < sql_.size() && is_identifier_part(sql_[end]))
             ++end;
-        const std::string_view text = sql_.substr(at_, end - at_);
-        if (words_.size() < 4)
-            words_.push_back(upper(text));
+        const std::string name = upper(sql_.substr(at_, end - at_));
         copy(end - at_);
-        if ((text == "E" || text == "e") && peek() == '\'')
-            quoted('\'', "string literal", true);
+        if (name == "E" && peek() == '\'')
+            return escape_string();
+        if (begins_body(name))
+            in_body_ = true;
+        last_word_ = name;
+        if (words_.size() < 4)
+            words_.push_back(name);
+        if (in_body_ && name == "END" && before_ == Before::semicolon)
+            return Before::semicolon_end;
+        return contains(operand_follows, name) ? Before::other : Before::operand;
     }
 
-    void number()
+    /// Triggers of SQLite and SQL-standard functions of PostgreSQL hold statements of their own.
+    bool begins_body(std::string_view name) const noexcept
+    {
+        if (words_.empty() || words_.front() != "CREATE")
+            return false;
+        return is_sqlite() ? name == "BEGIN" && is_trigger() : name == "ATOMIC" && last_word_ == "BEGIN";
+    }
+
+    Before number()
     {
         std::size_t end = at_;
         while (end < sql_.size() && (is_identifier_part(sql_[end]) || sql_[end] == '.'))
             ++end;
         copy(end - at_);
+        return Before::operand;
     }
 
-    /// CREATE [TEMP] TRIGGER has semicolons inside BEGIN … END; the database finds its end.
+    /// CREATE [TEMP] TRIGGER
     bool is_trigger() const noexcept
     {
         return words_.size() >= 2 && words_[0] == "CREATE" &&
@@ -310,6 +429,10 @@ private:
         out_.keyword = words_[0];
         if (words_[0] == "PRAGMA" && words_.size() > 1)
             out_.keyword += " " + words_[1];
+        // SQLite runs some PRAGMAs while it prepares them, so EXPLAIN does not keep them from acting.
+        const std::size_t explained = words_.size() > 2 && words_[1] == "QUERY" && words_[2] == "PLAN" ? 3 : 1;
+        if (words_[0] == "EXPLAIN" && words_.size() > explained && words_[explained] == "PRAGMA")
+            out_.keyword += " PRAGMA";
         if (is_trigger())
             out_.keyword = "CREATE TRIGGER";
     }
@@ -322,94 +445,35 @@ private:
 
     std::string_view sql_;
     SqlDialect dialect_;
+    bool is_script_;
+    std::vector<TranslatedQuery> statements_;
     std::size_t at_ = 0;
-    bool ended_ = false;
+    bool ended_ = false; // one statement: its end was seen
+
+    // Of the current statement:
     bool seen_token_ = false;
+    bool in_body_ = false;
+    int brackets_ = 0; // open subscripts
+    Before before_ = Before::start;
+    std::string last_word_;
     std::vector<std::string> words_; // the first few bare words, in upper case
     std::vector<bool> numbers_;      // which of $1, $2 … occur
     TranslatedQuery out_;
 };
 
-constexpr std::array refused_keywords{"BEGIN",  "START",  "COMMIT", "END",   "ROLLBACK", "ABORT",   "SAVEPOINT", "RELEASE",
-                                      "ATTACH", "DETACH", "VACUUM", "SET",   "RESET",    "PREPARE", "EXECUTE",   "DEALLOCATE",
-                                      "DISCARD", "LISTEN", "UNLISTEN", "LOCK", "COPY", "DECLARE", "FETCH", "CLOSE"};
-
-// PRAGMAs that only read, with or without an argument.
-constexpr std::array reading_pragmas{"TABLE_INFO", "TABLE_XINFO", "TABLE_LIST", "INDEX_LIST", "INDEX_INFO",
-                                     "INDEX_XINFO", "FOREIGN_KEY_LIST", "FOREIGN_KEY_CHECK", "INTEGRITY_CHECK",
-                                     "QUICK_CHECK", "DATABASE_LIST", "COLLATION_LIST", "FUNCTION_LIST", "COMPILE_OPTIONS"};
-// PRAGMAs that read only without a value.
-constexpr std::array value_pragmas{"USER_VERSION", "APPLICATION_ID", "PAGE_SIZE", "PAGE_COUNT", "FREELIST_COUNT",
-                                   "ENCODING", "JOURNAL_MODE", "SYNCHRONOUS", "DATA_VERSION", "SCHEMA_VERSION"};
-
-template <typename List>
-bool contains(const List& list, std::string_view word) noexcept
-{
-    return std::find(list.begin(), list.end(), word) != list.end();
-}
-
 } // namespace
 
-TranslatedQuery translate(std::string_view sql, SqlDialect dialect) { return Translator(sql, dialect).run(); }
-
-std::vector<std::size_t> argument_order(const TranslatedQuery& query, const Parameters& parameters)
+TranslatedQuery translate(std::string_view sql, SqlDialect dialect)
 {
-    std::vector<std::size_t> order;
-    order.reserve(query.placeholder_count);
-    if (query.style != PlaceholderStyle::named) {
-        if (parameters.size() != query.placeholder_count)
-            throw invalid("the query has " + std::to_string(query.placeholder_count) + " placeholders, but " +
-                          std::to_string(parameters.size()) + " arguments were given");
-        for (std::size_t i = 0; i < query.placeholder_count; ++i)
-            order.push_back(i);
-        return order;
-    }
-    for (const std::string& name : query.names) {
-        std::size_t found = parameters.size();
-        for (std::size_t i = 0; i < parameters.size(); ++i)
-            if (parameters[i].name == name) {
-                if (found != parameters.size())
-                    throw invalid("the argument '" + name + "' was given twice");
-                found = i;
-            }
-        if (found == parameters.size())
-            throw invalid("the query uses :" + name + ", but no argument of that name was given");
-        order.push_back(found);
-    }
-    for (const Parameter& parameter : parameters) {
-        if (parameter.name.empty())
-            throw invalid("the query uses names, but an argument has none: write arg(\"name\", value)");
-        if (!contains(query.names, parameter.name))
-            throw invalid("the argument '" + parameter.name + "' is not used by the query");
-    }
-    return order;
+    std::vector<TranslatedQuery> statements = Translator(sql, dialect, false).run();
+    if (statements.empty())
+        throw invalid("the query holds no statement");
+    return std::move(statements.front());
 }
 
-void check_allowed(const TranslatedQuery& query)
+std::vector<TranslatedQuery> translate_script(std::string_view script, SqlDialect dialect)
 {
-    const std::string_view keyword = query.keyword;
-    if (contains(refused_keywords, keyword))
-        throw invalid(std::string(keyword) + " is not allowed here: use execute_transaction or begin_transaction for "
-                                             "transactions; connections are managed by the adapter");
-    if (!keyword.starts_with("PRAGMA"))
-        return;
-    const std::string_view name = keyword.substr(std::min(keyword.size(), std::string_view("PRAGMA ").size()));
-    const bool with_parenthesis = query.sql.find('(') != std::string::npos;
-    if (contains(reading_pragmas, name) && !query.explicit_value)
-        return;
-    if (contains(value_pragmas, name) && !query.explicit_value && !with_parenthesis)
-        return;
-    throw invalid("PRAGMA " + std::string(name) + " is not allowed here: only PRAGMAs that read are");
-}
-
-void check_arguments(const Parameters& parameters)
-{
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-        if (parameters[i].value.kind() == ValueKind::text) {
-            const Parameter& parameter = parameters[i];
-            text::check(parameter.value.as_text(), parameter.name.empty() ? "argument " + std::to_string(i + 1)
-                                                                          : "argument '" + parameter.name + "'");
-        }
+    return Translator(script, dialect, true).run();
 }
 
 } // namespace whisperstore::sql

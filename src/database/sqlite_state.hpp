@@ -1,0 +1,110 @@
+#pragma once
+// What an open SQLiteAdapter consists of: the store, and who is using it.
+
+#include "database/sqlite_query.hpp"
+#include "database/sqlite_stream.hpp"
+#include "database/sqlite_transaction.hpp"
+#include "sqlite/store.hpp"
+
+#include <whisperstore/database/database_config.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace whisperstore {
+
+/// Calls, their time and failures. Thread safe.
+class SqliteCounters
+{
+public:
+    void record(std::chrono::steady_clock::duration taken, bool failed) noexcept;
+    void reset() noexcept;
+    std::uint64_t queries() const noexcept { return queries_.load(std::memory_order_relaxed); }
+    double error_rate() const noexcept;
+    double average_ms() const noexcept;
+
+private:
+    std::atomic<std::uint64_t> queries_{0};
+    std::atomic<std::uint64_t> errors_{0};
+    std::atomic<std::uint64_t> nanoseconds_{0};
+};
+
+/// Counts a call and its time when it goes; `succeeded` is set at the end.
+class SqliteMeasure
+{
+public:
+    explicit SqliteMeasure(SqliteCounters& counters) noexcept : counters_(counters) {}
+    ~SqliteMeasure() { counters_.record(elapsed(), !succeeded); }
+    SqliteMeasure(const SqliteMeasure&) = delete;
+    SqliteMeasure& operator=(const SqliteMeasure&) = delete;
+    std::chrono::steady_clock::duration elapsed() const { return std::chrono::steady_clock::now() - start_; }
+    double milliseconds() const { return std::chrono::duration<double, std::milli>(elapsed()).count(); }
+    bool succeeded = false;
+
+private:
+    SqliteCounters& counters_;
+    const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// Thread safe. Shared by the adapter and its running operations.
+class SqliteState
+{
+public:
+    /// Throws StorageError invalid_argument naming the setting.
+    explicit SqliteState(DatabaseConfig config);
+    ~SqliteState();
+
+    const DatabaseConfig& config() const noexcept { return config_; }
+    std::string place() const { return memory_ ? ":memory:" : path_.string(); }
+    const std::shared_ptr<SqliteQueryCache>& queries() const noexcept { return queries_; }
+    SqliteCounters& counters() noexcept { return *counters_; }
+
+    /// Throws StorageError closed.
+    std::shared_ptr<sqlite::Store> store(std::string_view operation) const;
+
+    /// Blocks: opens the file. Does nothing when it is open.
+    void open();
+    /// Blocks until running work has ended. Open transactions and streams end as `closed`.
+    void close();
+
+    /// Before it begins, so that close() reaches it.
+    std::shared_ptr<SqliteTransaction> new_transaction(const std::shared_ptr<sqlite::Store>& store);
+    std::shared_ptr<SqliteStream> new_stream(const std::shared_ptr<sqlite::Store>& store, BoundQuery query,
+                                             OperationContext context);
+    std::size_t open_streams() const noexcept { return open_streams_->load(); }
+
+    /// A coroutine that calls the adapter while it owns the open transaction would wait for itself.
+    /// Throws StorageError invalid_argument.
+    awaitable<void> refuse_owner();
+
+    /// Counts reads that ran on the calling thread: true when the executor should get its turn.
+    bool inline_turn_over() noexcept;
+
+private:
+    class MemoryDirectory;
+    std::shared_ptr<sqlite::Store> store_if_open() const;
+
+    DatabaseConfig config_;
+    std::filesystem::path path_;
+    bool memory_ = false;
+    const std::shared_ptr<SqliteQueryCache> queries_ = std::make_shared<SqliteQueryCache>();
+    const std::shared_ptr<SqliteCounters> counters_ = std::make_shared<SqliteCounters>();
+    const std::shared_ptr<std::atomic<std::size_t>> open_streams_ = std::make_shared<std::atomic<std::size_t>>(0);
+    std::atomic<std::uint64_t> inline_reads_{0};
+
+    std::mutex opening_mutex_;
+    mutable std::mutex mutex_;
+    std::unique_ptr<MemoryDirectory> memory_directory_;
+    std::shared_ptr<sqlite::Store> store_;
+    std::vector<std::weak_ptr<SqliteTransaction>> transactions_;
+    std::vector<std::weak_ptr<SqliteStream>> streams_;
+    std::atomic<bool> has_transactions_{false}; // whether there is any need to look at them
+};
+
+} // namespace whisperstore
