@@ -77,7 +77,8 @@ Schema build()
         table("conversations", {id(), text("user_id").required().user(), text("channel_id").required(),
                                 text("message_content").required(), text("bot_response"), time_now("timestamp"),
                                 text("context_used"), integer("response_time_ms"), text("ai_model_used")});
-    conversations.indexes = {index_on("conversations", {"user_id"}), index_on("conversations", {"channel_id", "timestamp"})};
+    conversations.indexes = {index_on("conversations", {"user_id"}),
+                             index_on("conversations", {"channel_id", "timestamp"})};
 
     Table memory_entries =
         table("memory_entries",
@@ -86,9 +87,10 @@ Schema build()
                integer("access_count").fallback("0"), text("tags").fallback("[]"), text("metadata").fallback("{}")});
     memory_entries.indexes = {index_on("memory_entries", {"user_id", "memory_type"})};
 
-    Table facts = table("facts", {id(), text("user_id").user(), text("fact_type").required(), text("subject").required(),
-                                  text("content").required(), real("confidence_score").fallback("0.8"), text("source"),
-                                  time_now("created_at"), boolean("verified"), boolean("global_fact")});
+    Table facts =
+        table("facts", {id(), text("user_id").user(), text("fact_type").required(), text("subject").required(),
+                        text("content").required(), real("confidence_score").fallback("0.8"), text("source"),
+                        time_now("created_at"), boolean("verified"), boolean("global_fact")});
     facts.indexes = {index_on("facts", {"user_id"})};
 
     Table emotions = table("emotions", {id(), text("user_id").required().user(), text("detected_emotion").required(),
@@ -96,27 +98,29 @@ Schema build()
                                         boolean("response_adapted")});
     emotions.indexes = {index_on("emotions", {"user_id"})};
 
-    Table relationships =
-        table("relationships",
-              {id(), text("user_id").user(), text("source_type").fallback("user"), text("source_id").required(),
-               text("relationship_type").required(), text("target_type").required(), text("target_id").required(),
-               real("strength").fallback("0.5"), time_now("last_interaction"), integer("interaction_count").fallback("0"),
-               text("properties").fallback("{}"), text("notes"), time_now("created_at")});
+    Table relationships = table(
+        "relationships",
+        {id(), text("user_id").user(), text("source_type").fallback("user"), text("source_id").required(),
+         text("relationship_type").required(), text("target_type").required(), text("target_id").required(),
+         real("strength").fallback("0.5"), time_now("last_interaction"), integer("interaction_count").fallback("0"),
+         text("properties").fallback("{}"), text("notes"), time_now("created_at")});
     relationships.unique = {"source_type", "source_id", "relationship_type", "target_type", "target_id"};
-    relationships.indexes = {index_on("relationships", {"user_id"}), index_on("relationships", {"target_type", "target_id"})};
+    relationships.indexes = {index_on("relationships", {"user_id"}),
+                             index_on("relationships", {"target_type", "target_id"})};
 
-    Table messages =
-        table("messages", {bigint("message_id").required(), text("channel_id").required(), text("user_id").required(),
-                           text("username"), text("content").required(), time("timestamp").required(), boolean("is_bot"),
-                           bigint("reply_to"), text("attachments").fallback("[]"), text("metadata").fallback("{}")});
+    Table messages = table("messages", {bigint("message_id").required(), text("channel_id").required(),
+                                        text("user_id").required(), text("username"), text("content").required(),
+                                        time("timestamp").required(), boolean("is_bot"), bigint("reply_to"),
+                                        text("attachments").fallback("[]"), text("metadata").fallback("{}")});
     messages.primary_key = {"message_id"};
     // The user index serves the removal of a user's messages.
-    messages.indexes = {index_on("messages", {"channel_id", "timestamp", "message_id"}), index_on("messages", {"user_id"})};
+    messages.indexes = {index_on("messages", {"channel_id", "timestamp", "message_id"}),
+                        index_on("messages", {"user_id"})};
 
-    Table graph_nodes = table("graph_nodes", {text("node_type").required(), text("node_id").required(),
-                                              text("user_id").user(), text("content"), text("properties").fallback("{}"),
-                                              real("importance").fallback("0.5"), time_now("created_at"),
-                                              time_now("updated_at")});
+    Table graph_nodes =
+        table("graph_nodes", {text("node_type").required(), text("node_id").required(), text("user_id").user(),
+                              text("content"), text("properties").fallback("{}"), real("importance").fallback("0.5"),
+                              time_now("created_at"), time_now("updated_at")});
     graph_nodes.primary_key = {"node_type", "node_id"};
     graph_nodes.indexes = {index_on("graph_nodes", {"user_id"})};
 
@@ -134,8 +138,9 @@ Schema build()
                                     time_now("applied_at"), integer("execution_time_ms").fallback("0")});
     schema_migrations.primary_key = {"version"};
 
-    schema.tables = {users,    conversations, memory_entries,  facts,               emotions,         relationships,
-                     messages, graph_nodes,   system_settings, performance_metrics, schema_migrations};
+    schema.tables = {users,           conversations,       memory_entries,   facts,
+                     emotions,        relationships,       messages,         graph_nodes,
+                     system_settings, performance_metrics, schema_migrations};
 
     // What foreign keys cannot say: messages refer to users loosely, edges to nodes by type and id.
     schema.delete_rules = {

@@ -1,6 +1,6 @@
-#include <whisperstore/database/schema.hpp>
-
 #include "core/hash.hpp"
+
+#include <whisperstore/database/schema.hpp>
 
 #include <algorithm>
 
@@ -31,13 +31,20 @@ std::string_view type_name(ColumnType type, SqlDialect dialect) noexcept
 {
     const bool sqlite = dialect == SqlDialect::sqlite;
     switch (type) {
-    case ColumnType::automatic_id: return sqlite ? "INTEGER PRIMARY KEY AUTOINCREMENT" : "BIGSERIAL PRIMARY KEY";
-    case ColumnType::bigint: return "BIGINT";
-    case ColumnType::integer: return sqlite ? "INTEGER" : "BIGINT";
-    case ColumnType::real: return sqlite ? "REAL" : "DOUBLE PRECISION";
-    case ColumnType::text: return sqlite ? "TEXT" : "TEXT COLLATE \"C\"";
-    case ColumnType::boolean: return "BOOLEAN";
-    case ColumnType::timestamp: return sqlite ? "TIMESTAMP" : "TIMESTAMPTZ";
+    case ColumnType::automatic_id:
+        return sqlite ? "INTEGER PRIMARY KEY AUTOINCREMENT" : "BIGSERIAL PRIMARY KEY";
+    case ColumnType::bigint:
+        return "BIGINT";
+    case ColumnType::integer:
+        return sqlite ? "INTEGER" : "BIGINT";
+    case ColumnType::real:
+        return sqlite ? "REAL" : "DOUBLE PRECISION";
+    case ColumnType::text:
+        return sqlite ? "TEXT" : "TEXT COLLATE \"C\"";
+    case ColumnType::boolean:
+        return "BOOLEAN";
+    case ColumnType::timestamp:
+        return sqlite ? "TIMESTAMP" : "TIMESTAMPTZ";
     }
     return "TEXT";
 }
@@ -49,12 +56,21 @@ std::string sqlite_type_check(const Table& table, const Column& column)
     const std::string& name = column.name;
     std::string rule;
     switch (column.type) {
-    case ColumnType::automatic_id: return {};
+    case ColumnType::automatic_id:
+        return {};
     case ColumnType::bigint:
-    case ColumnType::integer: rule = "typeof(" + name + ") = 'integer'"; break;
-    case ColumnType::real: rule = "typeof(" + name + ") = 'real'"; break;
-    case ColumnType::text: rule = "typeof(" + name + ") = 'text'"; break;
-    case ColumnType::boolean: rule = "typeof(" + name + ") = 'integer' AND " + name + " IN (0, 1)"; break;
+    case ColumnType::integer:
+        rule = "typeof(" + name + ") = 'integer'";
+        break;
+    case ColumnType::real:
+        rule = "typeof(" + name + ") = 'real'";
+        break;
+    case ColumnType::text:
+        rule = "typeof(" + name + ") = 'text'";
+        break;
+    case ColumnType::boolean:
+        rule = "typeof(" + name + ") = 'integer' AND " + name + " IN (0, 1)";
+        break;
     case ColumnType::timestamp:
         // Canonical text only, and a real date: datetime() of it gives the same date and second back.
         rule = "typeof(" + name + ") = 'text' AND length(" + name + ") = 27 AND " + name +
@@ -81,8 +97,10 @@ std::string default_clause(const Column& column, SqlDialect dialect)
         if (dialect == SqlDialect::sqlite)
             return column.default_value == "true" ? " DEFAULT 1" : " DEFAULT 0";
         return " DEFAULT " + column.default_value;
-    case ColumnType::text: return " DEFAULT " + quote(column.default_value);
-    default: return " DEFAULT " + column.default_value;
+    case ColumnType::text:
+        return " DEFAULT " + quote(column.default_value);
+    default:
+        return " DEFAULT " + column.default_value;
     }
 }
 

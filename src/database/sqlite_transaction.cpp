@@ -326,6 +326,8 @@ void SqliteTransaction::abandon(int level) noexcept
         const std::lock_guard lock(mutex_);
         if (over_)
             return;
+        if (level == 0)
+            owner_ = nullptr; // it may end, and another coroutine get its address, before the writer comes to this
         abandoned_level_ = abandoned_level_ < 0 ? level : std::min(abandoned_level_, level);
     }
     wake_.notify_one();
