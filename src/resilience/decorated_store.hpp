@@ -69,18 +69,20 @@ protected:
 
     /// `inner().*Method(args…, context)` through the layers.
     template <auto Method, typename... Args>
-    auto call(const Operation& operation, OperationContext context, Args... args) const
+    auto call(const Operation& operation, OperationContext&& context, Args&&... args) const
     {
-        return call_when<Method, Args...>(operation, nullptr, std::move(context), std::move(args)...);
+        return call_when<Method, Args...>(operation, nullptr, std::move(context), std::forward<Args>(args)...);
     }
     /// The same where `repeatable` tells from the arguments whether a second run does no harm.
     template <auto Method, typename... Args>
-    auto call_when(const Operation& operation, std::type_identity_t<RepeatableWith<Args...>> repeatable,
-                   OperationContext context, Args... args) const
+    auto call_when(const Operation& operation,
+                   std::type_identity_t<RepeatableWith<std::remove_cvref_t<Args>...>> repeatable,
+                   OperationContext&& context, Args&&... args) const
     {
-        return run_policies<Method, Interface, Args...>(shared_, *shared_->inner, *shared_->chain, operation,
-                                                        std::move(context), repeatable,
-                                                        std::tuple<Args...>(std::move(args)...));
+        using Arguments = std::tuple<std::remove_cvref_t<Args>...>;
+        return run_policies<Method, Interface, std::remove_cvref_t<Args>...>(shared_, *shared_->inner, *shared_->chain,
+                                                                             operation, std::move(context), repeatable,
+                                                                             Arguments(std::forward<Args>(args)...));
     }
 
 private:

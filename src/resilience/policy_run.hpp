@@ -17,28 +17,30 @@ using RepeatableWith = bool (*)(const Args&... args);
 namespace detail {
 
 template <auto Method, typename Target, typename... Args>
-auto invoke_method(Target& target, OperationContext context, Args... args)
-{
-    if constexpr (std::is_invocable_v<decltype(Method), Target&, Args..., OperationContext>)
-        return (target.*Method)(std::move(args)..., std::move(context));
-    else
-        return (target.*Method)(std::move(args)...);
-}
+constexpr bool takes_context = std::is_invocable_v<decltype(Method), Target&, Args..., OperationContext>;
 
+/// One attempt, with copies of the arguments where another may follow. What is copied or made here
+/// goes straight into the method's parameters.
 template <auto Method, typename Target, typename... Args>
-auto attempt(Target& target, std::tuple<Args...>& args, bool keep, OperationContext context)
+auto attempt(Target& target, std::tuple<Args...>& args, PolicyCall& call)
 {
+    const bool keep = call.keeps_arguments();
     return std::apply(
         [&](Args&... each) {
-            return keep ? invoke_method<Method, Target, Args...>(target, std::move(context), Args(each)...)
-                        : invoke_method<Method, Target, Args...>(target, std::move(context), std::move(each)...);
+            if constexpr (takes_context<Method, Target, Args...>)
+                return keep ? (target.*Method)(Args(each)..., call.attempt_context(true))
+                            : (target.*Method)(std::move(each)..., call.attempt_context(false));
+            else {
+                static_cast<void>(call.attempt_context(keep));
+                return (target.*Method)(std::move(each)...);
+            }
         },
         args);
 }
 
 template <auto Method, typename Target, typename... Args>
-using ResultOf = typename decltype(invoke_method<Method, Target, Args...>(
-    std::declval<Target&>(), std::declval<OperationContext>(), std::declval<Args>()...))::value_type;
+using ResultOf = typename decltype(attempt<Method>(std::declval<Target&>(), std::declval<std::tuple<Args...>&>(),
+                                                   std::declval<PolicyCall&>()))::value_type;
 
 } // namespace detail
 
@@ -64,8 +66,7 @@ run_policies(std::shared_ptr<const void> alive, Target& target, PolicyChain& cha
             co_await call.wait_for_turn();
         PolicyCall::Clock::duration delay;
         try {
-            const bool keep = call.keeps_arguments();
-            awaitable<Result> work = detail::attempt<Method>(target, args, keep, call.attempt_context(keep));
+            awaitable<Result> work = detail::attempt<Method>(target, args, call);
             if constexpr (std::is_void_v<Result>) {
                 co_await std::move(work);
                 call.succeeded();
