@@ -112,12 +112,12 @@ json::object Filter::to_json() const { return root_ ? json_of(*root_) : json::ob
 
 namespace filter {
 
-Filter eq(std::string_view path, json::value value) { return build(path, "$eq", std::move(value)); }
-Filter ne(std::string_view path, json::value value) { return build(path, "$ne", std::move(value)); }
-Filter gt(std::string_view path, json::value value) { return build(path, "$gt", std::move(value)); }
-Filter gte(std::string_view path, json::value value) { return build(path, "$gte", std::move(value)); }
-Filter lt(std::string_view path, json::value value) { return build(path, "$lt", std::move(value)); }
-Filter lte(std::string_view path, json::value value) { return build(path, "$lte", std::move(value)); }
+Filter eq(std::string_view path, Operand value) { return build(path, "$eq", value.take()); }
+Filter ne(std::string_view path, Operand value) { return build(path, "$ne", value.take()); }
+Filter gt(std::string_view path, Operand value) { return build(path, "$gt", value.take()); }
+Filter gte(std::string_view path, Operand value) { return build(path, "$gte", value.take()); }
+Filter lt(std::string_view path, Operand value) { return build(path, "$lt", value.take()); }
+Filter lte(std::string_view path, Operand value) { return build(path, "$lte", value.take()); }
 Filter in(std::string_view path, json::array values) { return build(path, "$in", std::move(values)); }
 Filter nin(std::string_view path, json::array values) { return build(path, "$nin", std::move(values)); }
 Filter exists(std::string_view path, bool present) { return build(path, "$exists", present); }

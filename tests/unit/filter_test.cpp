@@ -318,6 +318,11 @@ TEST(Filter, BuildersSayWhatTheJsonSays)
 {
     const auto json_of = [](std::string_view text) { return Filter::parse_text(text).to_json(); };
     EXPECT_EQ(filter::eq("a", "x").to_json(), json_of(R"({"a": "x"})"));
+    const std::string text = "x";
+    EXPECT_EQ(filter::eq("a", text).to_json(), json_of(R"({"a": "x"})"));
+    EXPECT_EQ(filter::eq("a", std::string_view(text)).to_json(), json_of(R"({"a": "x"})"));
+    EXPECT_EQ(filter::eq("a", json::value(true)).to_json(), json_of(R"({"a": true})"));
+    EXPECT_EQ(filter::eq("a", 7U).to_json(), json_of(R"({"a": 7})"));
     EXPECT_EQ(filter::ne("a.b", nullptr).to_json(), json_of(R"({"a.b": {"$ne": null}})"));
     EXPECT_EQ(filter::gt("a", 1).to_json(), json_of(R"({"a": {"$gt": 1}})"));
     EXPECT_EQ(filter::gte("a", 1.5).to_json(), json_of(R"({"a": {"$gte": 1.5}})"));

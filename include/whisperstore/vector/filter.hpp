@@ -4,9 +4,11 @@
 
 #include <whisperstore/core/json.hpp>
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -89,12 +91,28 @@ private:
 /// They check as Filter::parse does.
 namespace filter {
 
-Filter eq(std::string_view path, json::value value);
-Filter ne(std::string_view path, json::value value);
-Filter gt(std::string_view path, json::value value);
-Filter gte(std::string_view path, json::value value);
-Filter lt(std::string_view path, json::value value);
-Filter lte(std::string_view path, json::value value);
+/// A value to compare with: whatever a json::value can be made from, std::string included.
+class Operand
+{
+public:
+    template <typename T>
+        requires std::constructible_from<json::value, T>
+    Operand(T&& value) : value_(std::forward<T>(value))
+    {
+    }
+    /// Moves it out.
+    json::value take() { return std::move(value_); }
+
+private:
+    json::value value_;
+};
+
+Filter eq(std::string_view path, Operand value);
+Filter ne(std::string_view path, Operand value);
+Filter gt(std::string_view path, Operand value);
+Filter gte(std::string_view path, Operand value);
+Filter lt(std::string_view path, Operand value);
+Filter lte(std::string_view path, Operand value);
 Filter in(std::string_view path, json::array values);
 Filter nin(std::string_view path, json::array values);
 Filter exists(std::string_view path, bool present = true);

@@ -1,5 +1,7 @@
 #include "vector/local_qdrant/archive.hpp"
 
+#include "sqlite/files.hpp"
+
 #include <whisperstore/core/error.hpp>
 
 namespace whisperstore::local_qdrant {
@@ -19,19 +21,20 @@ sqlite::OpenOptions reading(const fs::path& path)
     return options;
 }
 
-/// A database in one file, made here and nowhere else open.
+/// A database in one file, made here and nowhere else open. It is synced as a whole when it is finished.
 sqlite::OpenOptions making(const fs::path& path)
 {
     sqlite::OpenOptions options;
     options.path = path;
     options.archive = true;
     options.page_size = file_page_size;
+    options.synchronous = "OFF";
     options.backend = backend;
     return options;
 }
 
 void copy_documents(sqlite::Connection& from, std::int64_t from_collection, sqlite::Connection& to,
-                    std::int64_t to_collection, Interruptible& interruptible)
+                    std::int64_t to_collection, sqlite::Stopper& stopper)
 {
     sqlite::Statement rows =
         from.prepare("SELECT id, embedding, metadata, content FROM documents WHERE +collection = ?1 ORDER BY seq");
@@ -41,7 +44,7 @@ void copy_documents(sqlite::Connection& from, std::int64_t from_collection, sqli
     insert.bind(1, to_collection);
     for (std::int64_t copied = 0; rows.step(); ++copied) {
         if (copied % rows_between_checks == 0)
-            interruptible.check();
+            check_stop(stopper);
         insert.reset();
         insert.bind_text(2, rows.column_text(0));
         insert.bind_blob(3, rows.column_blob(1));
@@ -51,14 +54,14 @@ void copy_documents(sqlite::Connection& from, std::int64_t from_collection, sqli
     }
 }
 
-void check_documents(sqlite::Connection& archive, const StoredCollection& collection, Interruptible& interruptible)
+void check_documents(sqlite::Connection& archive, const StoredCollection& collection, sqlite::Stopper& stopper)
 {
     sqlite::Statement rows =
         archive.prepare("SELECT id, embedding, metadata, content FROM documents WHERE +collection = ?1 ORDER BY seq");
     rows.bind(1, collection.number);
     for (std::int64_t checked = 0; rows.step(); ++checked) {
         if (checked % rows_between_checks == 0)
-            interruptible.check();
+            check_stop(stopper);
         const VectorDocument document = read_document(archive, rows, 0, collection.config.embedding_dimension);
         try {
             check_document(document, collection.config.embedding_dimension);
@@ -81,53 +84,40 @@ StorageError as_damage(const StorageError& error, const fs::path& path)
 }
 
 void write_archive(const fs::path& path, const std::vector<std::pair<std::string, fs::path>>& collections,
-                   Interruptible& interruptible)
+                   sqlite::Stopper& stopper)
 {
-    if (fs::exists(path))
-        throw StorageError(StorageErrc::already_exists, path.string() + " exists already; choose another path",
-                           ErrorDetails{std::string(backend)});
-    sqlite::make_private_directory(fs::absolute(path).parent_path(), backend);
-    const fs::path partial = path.string() + ".partial";
-    fs::remove(partial);
-    try {
-        {
-            sqlite::Connection archive(making(partial));
-            create_layout(archive);
-            archive.execute("BEGIN");
-            for (const auto& [name, file] : collections) {
-                sqlite::Connection source(reading(file));
-                const Interruptible::Running running(interruptible, source);
-                source.execute("BEGIN"); // one snapshot, however many writes come meanwhile
-                const StoredCollection stored = read_collections(source).at(0);
-                copy_documents(source, stored.number, archive, insert_collection(archive, name, stored.config),
-                               interruptible);
-            }
-            archive.execute("COMMIT");
-            const Interruptible::Running running(interruptible, archive);
-            if (const std::string check = archive.query_text("PRAGMA quick_check(1)"); check != "ok")
-                throw_corrupt(archive, "does not pass its check: " + check);
+    sqlite::PartialFile partial(path, backend);
+    {
+        sqlite::Connection archive(making(partial.path()));
+        archive.execute("BEGIN");
+        create_layout(archive);
+        for (const auto& [name, file] : collections) {
+            sqlite::Connection source(reading(file));
+            const sqlite::Stopper::Scope scope(stopper, source);
+            source.execute("BEGIN"); // one snapshot, however many writes come meanwhile
+            const StoredCollection stored = read_own_collection(source);
+            copy_documents(source, stored.number, archive, insert_collection(archive, name, stored.config), stopper);
         }
-        sqlite::publish_file(partial, path, backend);
-    } catch (...) {
-        std::error_code ignored; // the error that led here is the one to tell
-        fs::remove(partial, ignored);
-        throw;
+        archive.execute("COMMIT");
+        const sqlite::Stopper::Scope scope(stopper, archive);
+        if (const std::string check = archive.query_text("PRAGMA quick_check(1)"); check != "ok")
+            throw_corrupt(archive, "does not pass its check: " + check);
     }
+    check_stop(stopper);
+    partial.publish();
 }
 
-std::vector<StoredCollection> check_archive(const fs::path& path, Interruptible& interruptible)
+std::vector<StoredCollection> check_archive(const fs::path& path, sqlite::Stopper& stopper)
 {
-    check_header(path);
-    sqlite::Connection archive(reading(path));
-    const Interruptible::Running running(interruptible, archive);
-    if (const std::string integrity = archive.query_text("PRAGMA integrity_check(1)"); integrity != "ok")
-        throw_corrupt(archive, "is damaged: " + integrity);
+    const std::unique_ptr<sqlite::Connection> archive = sqlite::open_for_check(path, backend);
+    const sqlite::Stopper::Scope scope(stopper, *archive);
+    archive->execute("BEGIN");
+    check_marks(*archive);
+    sqlite::check_integrity(*archive);
     try {
-        if (archive.prepare("PRAGMA foreign_key_check").step())
-            throw_corrupt(archive, "has documents of no collection");
-        std::vector<StoredCollection> collections = read_collections(archive);
+        std::vector<StoredCollection> collections = read_collections(*archive);
         for (const StoredCollection& collection : collections)
-            check_documents(archive, collection, interruptible);
+            check_documents(*archive, collection, stopper);
         return collections;
     } catch (const StorageError& error) {
         throw as_damage(error, path);
@@ -135,23 +125,28 @@ std::vector<StoredCollection> check_archive(const fs::path& path, Interruptible&
 }
 
 void extract_collection(const fs::path& archive, const StoredCollection& collection, const fs::path& file,
-                        Interruptible& interruptible)
+                        sqlite::Stopper& stopper)
 {
-    sqlite::Connection source(reading(archive));
-    sqlite::Connection target(making(file));
-    const Interruptible::Running running(interruptible, source);
-    create_layout(target);
-    target.execute("BEGIN");
-    copy_documents(source, collection.number, target, insert_collection(target, collection.name, collection.config),
-                   interruptible);
-    target.execute("COMMIT");
+    {
+        sqlite::Connection source(reading(archive));
+        sqlite::Connection target(making(file));
+        const sqlite::Stopper::Scope scope(stopper, source);
+        target.execute("BEGIN");
+        create_layout(target);
+        copy_documents(source, collection.number, target, insert_collection(target, collection.name, collection.config),
+                       stopper);
+        target.execute("COMMIT");
+    }
+    sqlite::sync_path(file, backend);
 }
 
 void make_collection_file(const fs::path& file, std::string_view name, const CollectionConfig& config)
 {
     sqlite::Connection connection(making(file));
+    connection.execute("BEGIN");
     create_layout(connection);
     insert_collection(connection, name, config);
+    connection.execute("COMMIT");
 }
 
 } // namespace whisperstore::local_qdrant

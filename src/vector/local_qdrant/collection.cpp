@@ -27,7 +27,8 @@ using Clock = std::chrono::steady_clock;
 Collection::Collection(std::string name, Options options, const CheckPoint& check)
     : name_(std::move(name)), options_(std::move(options))
 {
-    check_header(options_.file);
+    // Looked at first as it is: opening for writing would turn any database to write-ahead logging.
+    check_marks(*sqlite::open_for_check(options_.file, backend));
     sqlite::StoreOptions store;
     store.open.path = options_.file;
     store.open.read_only = options_.read_only;
@@ -39,10 +40,7 @@ Collection::Collection(std::string name, Options options, const CheckPoint& chec
     store.what = "vector collection";
     try {
         store_ = std::make_unique<sqlite::Store>(store, [&](sqlite::Connection& connection) {
-            const std::vector<StoredCollection> stored = read_collections(connection);
-            if (stored.size() != 1 || stored.front().number != 1)
-                throw_corrupt(connection, "holds " + std::to_string(stored.size()) + " collections instead of its own");
-            config_ = stored.front().config;
+            config_ = read_own_collection(connection).config;
             index_ = std::make_shared<LiveIndex>(config_.embedding_dimension);
             index_->load(connection, check);
         });

@@ -1,14 +1,10 @@
 #include "vector/local_qdrant/collection_file.hpp"
 
-#include "core/text.hpp"
-
 #include <whisperstore/core/error.hpp>
 
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 
 namespace whisperstore::local_qdrant {
 
@@ -24,25 +20,13 @@ constexpr double unit_tolerance = 1e-4;
 
 static_assert(std::endian::native == std::endian::little, "embeddings are stored as they lie in memory: little-endian");
 
-std::uint32_t big_endian_at(const std::array<char, 100>& header, std::size_t at)
-{
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < 4; ++i)
-        value = (value << 8) | static_cast<unsigned char>(header[at + i]);
-    return value;
-}
-
-StorageError corrupt(const std::filesystem::path& path, const std::string& why)
-{
-    return StorageError(StorageErrc::corrupt, path.string() + " " + why + "; restore it from a backup",
-                        ErrorDetails{std::string(backend)});
-}
-
 } // namespace
 
 void throw_corrupt(const sqlite::Connection& connection, const std::string& why)
 {
-    throw corrupt(connection.options().path, why);
+    throw StorageError(StorageErrc::corrupt,
+                       connection.options().path.string() + " " + why + "; restore it from a backup",
+                       ErrorDetails{std::string(backend)});
 }
 
 void create_layout(sqlite::Connection& connection)
@@ -89,23 +73,13 @@ std::int64_t insert_collection(sqlite::Connection& connection, std::string_view 
     return connection.last_insert_rowid();
 }
 
-void check_header(const std::filesystem::path& path)
+void check_marks(sqlite::Connection& connection)
 {
-    // SQLite's file format, section 1.3: magic at 0, user_version at 60, application_id at 68.
-    std::ifstream file(path, std::ios::binary);
-    std::error_code ignored; // "not readable" says enough
-    if (!std::filesystem::is_regular_file(path, ignored) || !file)
-        throw StorageError(StorageErrc::not_found, path.string() + " is not a readable file",
-                           ErrorDetails{std::string(backend)});
-    std::array<char, 100> header{};
-    file.read(header.data(), header.size());
-    if (file.gcount() != 100 || std::memcmp(header.data(), "SQLite format 3", 16) != 0)
-        throw corrupt(path, "is damaged: it does not begin as a SQLite database");
-    if (big_endian_at(header, 68) != application_id)
-        throw corrupt(path, "is a SQLite database, but not one of vectors");
-    if (big_endian_at(header, 60) > format_version)
+    if (connection.query_int("PRAGMA application_id") != application_id)
+        throw_corrupt(connection, "is a SQLite database, but not one of vectors");
+    if (connection.query_int("PRAGMA user_version") > format_version)
         throw StorageError(StorageErrc::version_mismatch,
-                           path.string() + " was written by a newer whisperstore: use that one",
+                           connection.options().path.string() + " was written by a newer whisperstore: use that one",
                            ErrorDetails{std::string(backend)});
 }
 
@@ -132,6 +106,14 @@ std::vector<StoredCollection> read_collections(sqlite::Connection& connection)
         collections.push_back(std::move(stored));
     }
     return collections;
+}
+
+StoredCollection read_own_collection(sqlite::Connection& connection)
+{
+    std::vector<StoredCollection> stored = read_collections(connection);
+    if (stored.size() != 1 || stored.front().number != 1)
+        throw_corrupt(connection, "holds " + std::to_string(stored.size()) + " collections instead of its own");
+    return std::move(stored.front());
 }
 
 DocumentRow make_row(const VectorDocument& unit_document)

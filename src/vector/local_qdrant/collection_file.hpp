@@ -16,9 +16,8 @@ void create_layout(sqlite::Connection& connection);
 /// Adds a collection and returns its number.
 std::int64_t insert_collection(sqlite::Connection& connection, std::string_view name, const CollectionConfig& config);
 
-/// Throws StorageError corrupt or version_mismatch unless the file says that it has the layout. Reads only its first
-/// bytes.
-void check_header(const std::filesystem::path& path);
+/// Throws StorageError corrupt or version_mismatch unless the database says that it has the layout.
+void check_marks(sqlite::Connection& connection);
 
 struct StoredCollection
 {
@@ -28,6 +27,8 @@ struct StoredCollection
 };
 /// Throws StorageError corrupt when one does not pass its checks.
 std::vector<StoredCollection> read_collections(sqlite::Connection& connection);
+/// The one collection of a collection's file. Throws as well when there is another number of them.
+StoredCollection read_own_collection(sqlite::Connection& connection);
 
 /// A document ready to be written.
 struct DocumentRow

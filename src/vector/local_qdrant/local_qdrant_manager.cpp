@@ -1,3 +1,4 @@
+#include "core/failure.hpp"
 #include "vector/local_qdrant/open_store.hpp"
 
 #include <whisperstore/core/error.hpp>
@@ -7,7 +8,6 @@ namespace whisperstore {
 
 using local_qdrant::backend;
 using local_qdrant::Collection;
-using local_qdrant::Interruptible;
 using local_qdrant::OpenStore;
 
 class LocalQdrantManager::Impl
@@ -26,12 +26,12 @@ public:
 
     const VectorDatabaseConfig& config() const noexcept { return config_; }
 
-    void open(Interruptible& interruptible)
+    void open(sqlite::Stopper& stopper)
     {
         const std::lock_guard opening(opening_mutex_);
         if (store_if_open())
             return;
-        auto opened = std::make_shared<OpenStore>(config_, interruptible);
+        auto opened = std::make_shared<OpenStore>(config_, stopper);
         const std::lock_guard lock(mutex_);
         store_ = std::move(opened);
     }
@@ -59,22 +59,26 @@ public:
         return store;
     }
 
-    /// An error as the caller should see it: a collection that was deleted or replaced under an
-    /// operation was closed, but the manager was not.
-    StorageError explained(const StorageError& error, std::string_view operation, const std::string& collection) const
+    /// For `catch (...)`: the current exception as the caller should see it. A collection that was
+    /// deleted or replaced under an operation was closed, but the manager was not.
+    [[noreturn]] void fail(std::string_view operation, const std::string& collection) const
     {
-        if (error.errc() != StorageErrc::closed)
-            return error.within(backend, operation);
-        const auto store = store_if_open();
-        if (!store)
-            return StorageError(StorageErrc::closed, "not open: call initialize() first").within(backend, operation);
-        const std::vector<std::string> names = store->names();
-        if (std::ranges::find(names, collection) == names.end())
-            return StorageError(StorageErrc::not_found, "collection '" + collection + "' was deleted meanwhile")
-                .within(backend, operation);
-        return StorageError(StorageErrc::unavailable,
-                            "collection '" + collection + "' was replaced meanwhile; try again")
-            .within(backend, operation);
+        try {
+            throw;
+        } catch (const StorageError& error) {
+            const auto store = store_if_open();
+            if (error.errc() != StorageErrc::closed || !store)
+                throw error.within(backend, operation);
+            const std::vector<std::string> names = store->names();
+            const bool exists = std::ranges::find(names, collection) != names.end();
+            ErrorDetails details{std::string(backend), std::string(operation), {}, error.outcome(), exists};
+            throw StorageError(exists ? StorageErrc::unavailable : StorageErrc::not_found,
+                               "collection '" + collection + "' was " +
+                                   (exists ? "replaced meanwhile; try again" : "deleted meanwhile"),
+                               std::move(details));
+        } catch (...) {
+            rethrow_as_storage_error(backend, operation);
+        }
     }
 
     void record_search(std::chrono::steady_clock::duration taken) noexcept
@@ -108,11 +112,11 @@ awaitable<void> LocalQdrantManager::initialize(OperationContext context)
 {
     const auto impl = impl_;
     context.check_deadline(backend, "initialize");
-    std::function<void(Interruptible&)> work = [impl](Interruptible& interruptible) { impl->open(interruptible); };
+    std::function<void(sqlite::Stopper&)> work = [impl](sqlite::Stopper& stopper) { impl->open(stopper); };
     try {
-        co_await local_qdrant::run_interruptible(std::move(work), std::move(context));
-    } catch (const StorageError& error) {
-        throw error.within(backend, "initialize");
+        co_await local_qdrant::run_stoppable(std::move(work), std::move(context));
+    } catch (...) {
+        rethrow_as_storage_error(backend, "initialize");
     }
 }
 
@@ -120,7 +124,11 @@ awaitable<void> LocalQdrantManager::cleanup()
 {
     const auto impl = impl_;
     std::function<void()> work = [impl] { impl->close(); };
-    co_await sqlite::run_on_thread(std::move(work), OperationContext());
+    try {
+        co_await sqlite::run_on_thread(std::move(work), OperationContext());
+    } catch (...) {
+        rethrow_as_storage_error(backend, "cleanup");
+    }
 }
 
 awaitable<void> LocalQdrantManager::create_collection(std::string collection_name, CollectionConfig config,
@@ -132,12 +140,12 @@ awaitable<void> LocalQdrantManager::create_collection(std::string collection_nam
         const auto store = impl->store();
         check_collection_name(collection_name);
         check_collection_config(config);
-        std::function<void(Interruptible&)> work = [store, collection_name, config](Interruptible&) {
+        std::function<void(sqlite::Stopper&)> work = [store, collection_name, config](sqlite::Stopper&) {
             store->create(collection_name, config);
         };
-        co_await local_qdrant::run_interruptible(std::move(work), std::move(context));
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "create_collection", collection_name);
+        co_await local_qdrant::run_stoppable(std::move(work), std::move(context));
+    } catch (...) {
+        impl->fail("create_collection", collection_name);
     }
 }
 
@@ -149,12 +157,12 @@ awaitable<bool> LocalQdrantManager::delete_collection(std::string collection_nam
     try {
         const auto store = impl->store();
         check_collection_name(collection_name);
-        std::function<void(Interruptible&)> work = [store, collection_name, existed](Interruptible&) {
+        std::function<void(sqlite::Stopper&)> work = [store, collection_name, existed](sqlite::Stopper&) {
             *existed = store->remove(collection_name);
         };
-        co_await local_qdrant::run_interruptible(std::move(work), std::move(context));
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "delete_collection", collection_name);
+        co_await local_qdrant::run_stoppable(std::move(work), std::move(context));
+    } catch (...) {
+        impl->fail("delete_collection", collection_name);
     }
     co_return *existed;
 }
@@ -164,8 +172,8 @@ awaitable<std::vector<std::string>> LocalQdrantManager::list_collections(Operati
     context.check_deadline(backend, "list_collections");
     try {
         co_return impl_->store()->names();
-    } catch (const StorageError& error) {
-        throw error.within(backend, "list_collections");
+    } catch (...) {
+        rethrow_as_storage_error(backend, "list_collections");
     }
 }
 
@@ -177,8 +185,8 @@ awaitable<CollectionConfig> LocalQdrantManager::get_collection(std::string colle
         const auto store = impl->store();
         const auto found = co_await store->find(collection_name, std::move(context));
         co_return found->config();
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "get_collection", collection_name);
+    } catch (...) {
+        impl->fail("get_collection", collection_name);
     }
 }
 
@@ -191,8 +199,8 @@ awaitable<void> LocalQdrantManager::store_documents(std::string collection, std:
         const auto store = impl->store();
         const auto found = co_await store->find(collection, context);
         co_await found->store(std::move(documents), std::move(context));
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "store_documents", collection);
+    } catch (...) {
+        impl->fail("store_documents", collection);
     }
 }
 
@@ -211,8 +219,8 @@ awaitable<std::vector<SearchResult>> LocalQdrantManager::search_similar(std::str
             co_await found->search(query_embedding, limit, std::move(filters), std::move(context));
         impl->record_search(std::chrono::steady_clock::now() - start);
         co_return results;
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "search_similar", collection);
+    } catch (...) {
+        impl->fail("search_similar", collection);
     }
 }
 
@@ -225,8 +233,8 @@ LocalQdrantManager::get_documents(std::string collection, std::vector<std::strin
         const auto store = impl->store();
         const auto found = co_await store->find(collection, context);
         co_return co_await found->get(std::move(doc_ids), std::move(context));
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "get_documents", collection);
+    } catch (...) {
+        impl->fail("get_documents", collection);
     }
 }
 
@@ -239,8 +247,8 @@ awaitable<bool> LocalQdrantManager::delete_document(std::string collection, std:
         const auto store = impl->store();
         const auto found = co_await store->find(collection, context);
         co_return co_await found->remove(std::move(doc_id), std::move(context));
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "delete_document", collection);
+    } catch (...) {
+        impl->fail("delete_document", collection);
     }
 }
 
@@ -253,8 +261,8 @@ awaitable<std::uint64_t> LocalQdrantManager::delete_documents(std::string collec
         const auto store = impl->store();
         const auto found = co_await store->find(collection, context);
         co_return co_await found->remove_matching(std::move(filters), std::move(context));
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "delete_documents", collection);
+    } catch (...) {
+        impl->fail("delete_documents", collection);
     }
 }
 
@@ -268,8 +276,8 @@ awaitable<Page<VectorDocument>> LocalQdrantManager::scroll(std::string collectio
         const auto store = impl->store();
         const auto found = co_await store->find(collection, context);
         co_return co_await found->scroll(page_size, std::move(cursor), std::move(filters), std::move(context));
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "scroll", collection);
+    } catch (...) {
+        impl->fail("scroll", collection);
     }
 }
 
@@ -282,8 +290,8 @@ awaitable<std::uint64_t> LocalQdrantManager::count_documents(std::string collect
         const auto store = impl->store();
         const auto found = co_await store->find(collection, context);
         co_return co_await found->count(std::move(filters), std::move(context));
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "count_documents", collection);
+    } catch (...) {
+        impl->fail("count_documents", collection);
     }
 }
 
@@ -302,8 +310,8 @@ awaitable<CollectionStats> LocalQdrantManager::get_collection_stats(std::string 
         stats.disk_bytes = store->directory().bytes_of(collection);
         stats.memory_bytes = found->memory();
         co_return stats;
-    } catch (const StorageError& error) {
-        throw impl->explained(error, "get_collection_stats", collection);
+    } catch (...) {
+        impl->fail("get_collection_stats", collection);
     }
 }
 
@@ -313,12 +321,12 @@ awaitable<void> LocalQdrantManager::backup_collections(std::filesystem::path bac
     context.check_deadline(backend, "backup_collections");
     try {
         const auto store = impl->store();
-        std::function<void(Interruptible&)> work = [store, backup_path](Interruptible& interruptible) {
-            store->back_up(backup_path, interruptible);
+        std::function<void(sqlite::Stopper&)> work = [store, backup_path](sqlite::Stopper& stopper) {
+            store->back_up(backup_path, stopper);
         };
-        co_await local_qdrant::run_interruptible(std::move(work), std::move(context));
-    } catch (const StorageError& error) {
-        throw error.within(backend, "backup_collections");
+        co_await local_qdrant::run_stoppable(std::move(work), std::move(context));
+    } catch (...) {
+        rethrow_as_storage_error(backend, "backup_collections");
     }
 }
 
@@ -328,12 +336,12 @@ awaitable<void> LocalQdrantManager::restore_collections(std::filesystem::path ba
     context.check_deadline(backend, "restore_collections");
     try {
         const auto store = impl->store();
-        std::function<void(Interruptible&)> work = [store, backup_path](Interruptible& interruptible) {
-            store->restore(backup_path, interruptible);
+        std::function<void(sqlite::Stopper&)> work = [store, backup_path](sqlite::Stopper& stopper) {
+            store->restore(backup_path, stopper);
         };
-        co_await local_qdrant::run_interruptible(std::move(work), std::move(context));
-    } catch (const StorageError& error) {
-        throw error.within(backend, "restore_collections");
+        co_await local_qdrant::run_stoppable(std::move(work), std::move(context));
+    } catch (...) {
+        rethrow_as_storage_error(backend, "restore_collections");
     }
 }
 

@@ -1,5 +1,6 @@
 #include "vector/local_qdrant/open_store.hpp"
 
+#include "sqlite/files.hpp"
 #include "vector/local_qdrant/archive.hpp"
 
 #include <whisperstore/core/error.hpp>
@@ -22,7 +23,7 @@ namespace {
 
 } // namespace
 
-OpenStore::OpenStore(const VectorDatabaseConfig& config, Interruptible& interruptible)
+OpenStore::OpenStore(const VectorDatabaseConfig& config, sqlite::Stopper& stopper)
     : config_(config), directory_(config.persist_directory)
 {
     if (config_.read_only) {
@@ -35,7 +36,7 @@ OpenStore::OpenStore(const VectorDatabaseConfig& config, Interruptible& interrup
     }
     pool_ = std::make_shared<SearchPool>(std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4));
     if (!config_.read_only)
-        open_all([&] { interruptible.check(); });
+        open_all([&] { check_stop(stopper); });
 }
 
 OpenStore::~OpenStore() { close(); }
@@ -134,10 +135,10 @@ awaitable<std::shared_ptr<Collection>> OpenStore::find(std::string name, Operati
     if (entry && entry->collection && directory_.identity_of(name) == entry->collection->identity())
         co_return entry->collection;
     auto found = std::make_shared<std::shared_ptr<Collection>>();
-    std::function<void(Interruptible&)> work = [self = shared_from_this(), name, found](Interruptible& interruptible) {
-        *found = self->find_blocking(name, [&] { interruptible.check(); });
+    std::function<void(sqlite::Stopper&)> work = [self = shared_from_this(), name, found](sqlite::Stopper& stopper) {
+        *found = self->find_blocking(name, [&] { check_stop(stopper); });
     };
-    co_await run_interruptible(std::move(work), std::move(context));
+    co_await run_stoppable(std::move(work), std::move(context));
     co_return *found;
 }
 
@@ -231,7 +232,7 @@ void OpenStore::check_outside(const fs::path& path) const
              path.string() + " lies among the collections themselves; choose a path in another folder");
 }
 
-void OpenStore::back_up(const fs::path& path, Interruptible& interruptible)
+void OpenStore::back_up(const fs::path& path, sqlite::Stopper& stopper)
 {
     check_outside(path);
     const std::lock_guard changing(changing_);
@@ -240,10 +241,9 @@ void OpenStore::back_up(const fs::path& path, Interruptible& interruptible)
         const std::optional<Entry> entry = known(name);
         if (entry)
             static_cast<void>(usable(*entry)); // a backup that leaves something out is none
-        check_header(directory_.file_of(name));
         files.emplace_back(name, directory_.file_of(name));
     }
-    write_archive(path, files, interruptible);
+    write_archive(path, files, stopper);
 }
 
 std::map<std::string, OpenStore::Entry> OpenStore::take_all()
@@ -252,22 +252,21 @@ std::map<std::string, OpenStore::Entry> OpenStore::take_all()
     return std::exchange(entries_, {});
 }
 
-void OpenStore::restore(const fs::path& path, Interruptible& interruptible)
+void OpenStore::restore(const fs::path& path, sqlite::Stopper& stopper)
 {
     check_writable("restore");
     check_outside(path);
     const std::lock_guard changing(changing_);
     static_cast<void>(known({})); // refuses while an earlier restore is unfinished
-    const std::vector<StoredCollection> collections = check_archive(path, interruptible);
+    const std::vector<StoredCollection> collections = check_archive(path, stopper);
     std::vector<std::string> restored;
     try {
         const fs::path folder = directory_.begin_restore();
         for (const StoredCollection& collection : collections) {
-            extract_collection(path, collection, folder / directory_.file_of(collection.name).filename(),
-                               interruptible);
+            extract_collection(path, collection, folder / directory_.file_of(collection.name).filename(), stopper);
             restored.push_back(collection.name);
         }
-        interruptible.check();
+        check_stop(stopper);
         directory_.decide_restore(restored);
     } catch (...) {
         directory_.abandon_restore();

@@ -2,7 +2,7 @@
 // The open folder of a manager: its lock, its collections, and the changes to the set of them.
 
 #include "vector/local_qdrant/collection.hpp"
-#include "vector/local_qdrant/interruptible.hpp"
+#include "vector/local_qdrant/stoppable.hpp"
 
 #include <whisperstore/vector/vector_database_config.hpp>
 
@@ -14,7 +14,7 @@ class OpenStore : public std::enable_shared_from_this<OpenStore>
 {
 public:
     /// Takes the lock, recovers, and opens every collection; blocks.
-    OpenStore(const VectorDatabaseConfig& config, Interruptible& interruptible);
+    OpenStore(const VectorDatabaseConfig& config, sqlite::Stopper& stopper);
     ~OpenStore();
     OpenStore(const OpenStore&) = delete;
     OpenStore& operator=(const OpenStore&) = delete;
@@ -30,8 +30,8 @@ public:
     ///@{
     void create(const std::string& name, const CollectionConfig& config);
     bool remove(const std::string& name);
-    void back_up(const std::filesystem::path& path, Interruptible& interruptible);
-    void restore(const std::filesystem::path& path, Interruptible& interruptible);
+    void back_up(const std::filesystem::path& path, sqlite::Stopper& stopper);
+    void restore(const std::filesystem::path& path, sqlite::Stopper& stopper);
     ///@}
 
     /// Ends running work; later operations are `closed`. Blocks.

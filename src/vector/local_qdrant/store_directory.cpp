@@ -1,5 +1,6 @@
 #include "vector/local_qdrant/store_directory.hpp"
 
+#include "sqlite/files.hpp"
 #include "vector/local_qdrant/collection_file.hpp"
 
 #include <whisperstore/core/error.hpp>
@@ -17,19 +18,11 @@ namespace {
 
 constexpr std::string_view suffix = ".db";
 constexpr std::string_view retired_suffix = ".deleted";
-constexpr std::string_view partial_suffix = ".partial";
 
 void check(const std::error_code& error, const std::string& what)
 {
-    if (!error)
-        return;
-    StorageErrc code = StorageErrc::unavailable;
-    if (error == std::errc::permission_denied || error == std::errc::read_only_file_system ||
-        error == std::errc::operation_not_permitted)
-        code = StorageErrc::permission;
-    else if (error == std::errc::no_space_on_device)
-        code = StorageErrc::resource_exhausted;
-    throw StorageError(code, "cannot " + what + ": " + error.message(), ErrorDetails{std::string(backend)});
+    if (error)
+        sqlite::throw_errno(error.value(), "cannot " + what, backend);
 }
 
 void remove_if_there(const fs::path& path)
@@ -136,8 +129,7 @@ void StoreDirectory::recover()
     std::error_code error;
     for (fs::directory_iterator entry(path_, error), end; !error && entry != end; entry.increment(error)) {
         const std::string name = entry->path().filename().string();
-        if (name.ends_with(retired_suffix) || name.ends_with(partial_suffix) ||
-            name.ends_with(std::string(partial_suffix) + "-journal"))
+        if (name.ends_with(retired_suffix))
             left_over.push_back(entry->path());
         for (const std::string_view companion : {"-wal", "-shm", "-journal"})
             if (name.ends_with(companion)) {
@@ -154,11 +146,10 @@ void StoreDirectory::recover()
 void StoreDirectory::add(std::string_view collection, const std::function<void(const fs::path&)>& fill)
 {
     const fs::path file = file_of(collection);
-    const fs::path partial = file.string() + std::string(partial_suffix);
-    remove_if_there(partial);
+    sqlite::PartialFile partial(file, backend);
     remove_companions(file);
-    fill(partial);
-    sqlite::publish_file(partial, file, backend);
+    fill(partial.path());
+    partial.publish();
 }
 
 void StoreDirectory::remove(std::string_view collection)
@@ -183,16 +174,17 @@ fs::path StoreDirectory::begin_restore()
 void StoreDirectory::decide_restore(const std::vector<std::string>& collections)
 {
     sqlite::sync_path(restore_folder(), backend);
-    const fs::path partial = decision().string() + std::string(partial_suffix);
+    sqlite::PartialFile partial(decision(), backend);
     {
-        std::ofstream file(partial, std::ios::trunc);
+        std::ofstream file(partial.path());
         for (const std::string& name : collections)
             file << name << '\n';
         if (!file.flush())
-            throw StorageError(StorageErrc::resource_exhausted, "cannot write " + partial.string() + "; check the disk",
+            throw StorageError(StorageErrc::resource_exhausted,
+                               "cannot write " + partial.path().string() + "; check the disk",
                                ErrorDetails{std::string(backend)});
     }
-    sqlite::publish_file(partial, decision(), backend);
+    partial.publish();
     sync();
 }
 

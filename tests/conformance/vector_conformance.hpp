@@ -1,0 +1,25 @@
+#pragma once
+
+#include <whisperstore/vector/vector_database_manager.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace whisperstore::test {
+
+/// A vector backend under test. Later backends add themselves in vector_backends.cpp.
+struct VectorBackend
+{
+    std::string name;
+    /// A manager on an empty store of its own that lives in `directory` (or is named after it).
+    std::function<std::shared_ptr<VectorDatabaseManager>(const std::filesystem::path& directory)> make;
+    /// A batch is stored whole or not at all, and a search sees all of it or nothing.
+    bool atomic_batches = true;
+};
+
+const std::vector<VectorBackend>& vector_backends();
+
+} // namespace whisperstore::test
