@@ -109,6 +109,10 @@ std::optional<Exit> parse(CLI::App& program, int argc, char** argv, bool json)
         print(json ? compact(document) + "\n" : std::string(version.what()) + "\n");
         return Exit::done;
     } catch (const CLI::ParseError& error) {
+        if (argc == 1) { // no error of somebody who looks around, but of a script that forgot something
+            report_note(help_text(program));
+            return Exit::usage;
+        }
         throw StorageError(StorageErrc::invalid_argument, usage_problem(program, error));
     }
 }

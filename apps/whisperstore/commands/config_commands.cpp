@@ -117,7 +117,7 @@ Exit show_config(Invocation& invocation)
         return Exit::done;
     }
     Table table(invocation.terminal());
-    table.column("SETTING").column("VALUE").column("ORIGIN");
+    table.column("SETTING", Align::left, Cut::never).column("VALUE").column("ORIGIN");
     std::string group;
     for (const SettingReport& report : manager.describe()) {
         const std::string own = report.name.substr(0, report.name.find('.'));

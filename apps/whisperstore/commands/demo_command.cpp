@@ -73,8 +73,9 @@ DemoAnswer answer(Invocation& invocation, StorageLayer& storage, SampleQuestion 
 }
 
 /// Who wrote how much, and who answers whom, by the graph's REPLIES_TO.
-std::vector<DemoPerson> people_of(Invocation& invocation, AbstractDatabaseAdapter& database)
+std::vector<DemoPerson> people_of(Invocation& invocation, StorageLayer& storage)
 {
+    AbstractDatabaseAdapter& database = storage.database();
     std::vector<DemoPerson> people;
     const QueryResult users = invocation.run(database.execute_query(
         "SELECT user_id, username, message_count FROM users ORDER BY message_count DESC, user_id LIMIT 8", Parameters(),
@@ -86,6 +87,8 @@ std::vector<DemoPerson> people_of(Invocation& invocation, AbstractDatabaseAdapte
                                     {}});
     for (DemoPerson& person : people)
         person.replies_to.resize(people.size());
+    if (storage.graph().graph_database_type() != "sqlite")
+        return people; // a graph server's edges are not in these tables
     const auto index_of = [&people](std::string_view user_id) {
         return static_cast<std::size_t>(
             std::find_if(people.begin(), people.end(),
@@ -105,6 +108,37 @@ std::vector<DemoPerson> people_of(Invocation& invocation, AbstractDatabaseAdapte
             people[who].replies_to[whom] = static_cast<std::uint64_t>(row["times"].as_int());
     }
     return people;
+}
+
+std::uint64_t count_rows(Invocation& invocation, AbstractDatabaseAdapter& database, const std::string& table)
+{
+    const QueryResult result = invocation.run(
+        database.execute_query("SELECT count(*) AS n FROM " + table, Parameters(), invocation.context()));
+    return static_cast<std::uint64_t>(result.rows[0]["n"].as_int());
+}
+
+std::vector<DemoStore> stores_of(Invocation& invocation, StorageLayer& storage)
+{
+    AbstractDatabaseAdapter& database = storage.database();
+    const CacheStats cache = invocation.run(storage.cache().get_cache_stats(invocation.context()));
+    const CollectionStats vectors =
+        invocation.run(storage.vector_db().get_collection_stats(collection, invocation.context()));
+    const auto rows = [&](const std::string& table) { return count_rows(invocation, database, table); };
+    std::vector<DemoStore> stores;
+    stores.push_back(
+        {"cache", std::string(storage.cache().cache_type()),
+         counted(cache.total_cached_messages, "message") + " of " + counted(cache.cached_channels, "channel")});
+    stores.push_back({"database", std::string(database.database_type()),
+                      counted(rows("messages"), "message") + " of " + counted(rows("users"), "user")});
+    stores.push_back(
+        {"vectors", std::string(storage.vector_db().vector_database_type()),
+         counted(vectors.document_count, "vector") + " of " + counted(vectors.embedding_dimension, "dimension")});
+    const std::string graph(storage.graph().graph_database_type());
+    stores.push_back({"graph", graph,
+                      graph == "sqlite"
+                          ? counted(rows("graph_nodes"), "node") + ", " + counted(rows("relationships"), "relationship")
+                          : std::string()});
+    return stores;
 }
 
 Exit run_demo(Invocation& invocation, const std::string& sample_directory)
@@ -128,10 +162,11 @@ Exit run_demo(Invocation& invocation, const std::string& sample_directory)
         const CollectionConfig shape = invocation.run(storage->vector_db().get_collection(collection, context));
         for (SampleQuestion& question : sample.questions(shape.embedding_dimension))
             report.answers.push_back(answer(invocation, *storage, std::move(question)));
-        report.people = people_of(invocation, storage->database());
+        report.stores = stores_of(invocation, *storage);
+        report.people = people_of(invocation, *storage);
         report.network = invocation.run(storage->graph().get_user_relationship_network(report.user, 2, 1000, context));
         report.connected =
-            invocation.run(storage->graph().find_connected_memories(report.user, report.words, 3, 4, context));
+            invocation.run(storage->graph().find_connected_memories(report.user, report.words, 3, 3, context));
         StorageMetricsCollector collector(*storage);
         report.metrics = invocation.run(collector.get_unified_metrics(context));
         storage.close();
@@ -157,9 +192,8 @@ void add_demo_command(CLI::App& program, Selected& selected)
         ->add_option("--sample", *sample,
                      "Folder of the sample (examples/ of the project), where it is not found by itself")
         ->option_text("DIR");
-    command->footer(
-        "Keeps its data in ~/.whisperengine/demo unless a data directory is set, and uses the backends that need\n"
-        "no server. Run again, it finds its data there.");
+    command->footer("Keeps its data in ~/.whisperengine/demo unless a data directory is set, and uses\n"
+                    "the backends that need no server. Run again, it finds its data there.");
     command->callback([&selected, sample] {
         selected.action = [sample](Invocation& invocation) { return run_demo(invocation, *sample); };
     });

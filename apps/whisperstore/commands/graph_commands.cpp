@@ -26,11 +26,41 @@ struct NetworkArguments
     std::int64_t limit = 200;
 };
 
+/// The error for a user who is not there, with those who are.
+StorageError unknown_user(Invocation& invocation, AbstractDatabaseAdapter& database, const StorageError& error,
+                          const std::string& user)
+{
+    const QueryResult users = invocation.run(database.execute_query(
+        "SELECT user_id FROM users ORDER BY message_count DESC, user_id LIMIT 10", Parameters(), invocation.context()));
+    std::string message = "there is no user '" + user + "' in the graph";
+    for (bool first = true; const Row& row : users) {
+        message.append(first ? "; there are " : ", ").append(row["user_id"].as_text());
+        first = false;
+    }
+    ErrorDetails details{error.backend(), error.operation(), error.native_code(), error.outcome(), error.retryable()};
+    return StorageError(StorageErrc::not_found, message, std::move(details));
+}
+
+/// Runs a search of the graph.
+template <typename T>
+T search(Invocation& invocation, StorageLayer& storage, const std::string& user, awaitable<T> work)
+{
+    try {
+        return invocation.run(std::move(work));
+    } catch (const StorageError& error) {
+        if (error.errc() != StorageErrc::not_found)
+            throw;
+        throw unknown_user(invocation, storage.database(), error, user);
+    }
+}
+
 Exit show_connected(Invocation& invocation, const ConnectedArguments& arguments)
 {
     OpenStorage storage = invocation.open(Access::read);
-    const std::vector<ConnectedMemory> memories = invocation.run(storage->graph().find_connected_memories(
-        arguments.user, arguments.context, arguments.depth, arguments.limit, invocation.context()));
+    const std::vector<ConnectedMemory> memories =
+        search(invocation, *storage, arguments.user,
+               storage->graph().find_connected_memories(arguments.user, arguments.context, arguments.depth,
+                                                        arguments.limit, invocation.context()));
     storage.close();
 
     if (invocation.json()) {
@@ -51,8 +81,10 @@ Exit show_connected(Invocation& invocation, const ConnectedArguments& arguments)
 Exit show_network(Invocation& invocation, const NetworkArguments& arguments)
 {
     OpenStorage storage = invocation.open(Access::read);
-    const RelationshipNetwork network = invocation.run(storage->graph().get_user_relationship_network(
-        arguments.user, arguments.depth, arguments.limit, invocation.context()));
+    const RelationshipNetwork network =
+        search(invocation, *storage, arguments.user,
+               storage->graph().get_user_relationship_network(arguments.user, arguments.depth, arguments.limit,
+                                                              invocation.context()));
     storage.close();
 
     if (invocation.json())

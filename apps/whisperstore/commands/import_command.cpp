@@ -60,8 +60,8 @@ void add_import_command(CLI::App& program, Selected& selected)
         ->option_text("FILE.f32");
     command->add_option("--collection", arguments->collection, "Where the vectors go (" + arguments->collection + ")")
         ->option_text("NAME");
-    command->footer("Importing a file twice changes nothing. An import that was interrupted goes on where it stopped\n"
-                    "when it is started again.");
+    command->footer("Importing a file twice changes nothing. An import that was interrupted goes on\n"
+                    "where it stopped when it is started again.");
     command->callback([&selected, arguments] {
         selected.action = [arguments](Invocation& invocation) { return import_file(invocation, *arguments); };
     });

@@ -129,9 +129,9 @@ void add_message_commands(CLI::App& program, Selected& selected)
     command->add_option("--limit", arguments->limit, "At most so many memories (10)")
         ->option_text("N")
         ->check(whole_number_from(0, 100'000));
-    command->footer(
-        "A filter may use $eq $ne $gt $gte $lt $lte $in $nin $exists, $and $or $not, and dotted paths:\n"
-        "  --filter '{\"channel_id\": {\"$in\": [\"lounge\", \"band-room\"]}, \"is_bot\": {\"$ne\": true}}'");
+    command->footer("A filter may use $eq $ne $gt $gte $lt $lte $in $nin $exists, $and $or $not, and\n"
+                    "dotted paths:\n"
+                    "  --filter '{\"channel_id\": {\"$in\": [\"lounge\", \"band-room\"]}, \"is_bot\": false}'");
     command->callback([&selected, arguments] {
         selected.action = [arguments](Invocation& invocation) { return recall(invocation, *arguments); };
     });

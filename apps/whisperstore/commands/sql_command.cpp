@@ -76,14 +76,44 @@ private:
             for (std::size_t i = 0; i < rows.columns().size(); ++i)
                 table_.column(rows.columns()[i], is_numeric(rows, i) ? Align::right : Align::left);
         }
+        if (as_records_)
+            return print_records(rows);
         for (const Row& row : rows) {
             std::vector<Cell> cells;
             for (std::size_t i = 0; i < row.size(); ++i)
-                cells.emplace_back(text_of(row[i]), row[i].is_null() ? Tone::quiet : Tone::plain);
+                cells.emplace_back(text_of(row[i]), tone_of(row[i]));
             table_.row(std::move(cells));
+        }
+        if (count_ == 0 && table_.is_cramped()) {
+            as_records_ = true;
+            return print_records(rows);
         }
         table_.print(invocation_.out());
     }
+    /// Many columns on a narrow terminal: a line for each cell.
+    void print_records(const Rows& rows)
+    {
+        const Terminal& terminal = invocation_.terminal();
+        std::size_t names = 0;
+        for (const std::string& column : rows.columns())
+            names = std::max(names, display_width(one_line(column)));
+        const std::size_t room = terminal.width > names + 22 ? terminal.width - names - 2 : 20;
+        for (std::size_t index = 0; index < rows.size(); ++index) {
+            const Row row = rows[index];
+            const std::string number = "── " + grouped(count_ + index + 1) + " ";
+            const std::size_t used = display_width(number);
+            invocation_.out().line(
+                terminal.paint(Tone::quiet, number + repeat("─", terminal.width > used ? terminal.width - used : 0)));
+            for (std::size_t i = 0; i < row.size(); ++i) {
+                std::string start = terminal.paint(Tone::cyan, pad_right(one_line(row.columns()[i]), names)) + "  ";
+                for (const std::string& line : wrap(one_line(text_of(row[i])), room)) {
+                    invocation_.out().line(start + terminal.paint(tone_of(row[i]), line));
+                    start.assign(names + 2, ' ');
+                }
+            }
+        }
+    }
+    static Tone tone_of(const ValueView& value) { return value.is_null() ? Tone::quiet : Tone::plain; }
     static bool is_numeric(const Rows& rows, std::size_t column)
     {
         return !rows.empty() && std::all_of(rows.begin(), rows.end(), [column](const Row& row) {
@@ -96,6 +126,7 @@ private:
     Table table_;
     std::optional<JsonList> list_;
     bool has_columns_ = false;
+    bool as_records_ = false;
     std::uint64_t count_ = 0;
 };
 
@@ -200,13 +231,13 @@ void add_sql_command(CLI::App& program, Selected& selected)
                      "decimals are numbers and everything else is text")
         ->option_text("NAME[:TYPE]=VALUE")
         ->allow_extra_args(false);
-    command->footer(
-        "Examples:\n"
-        "  whisperstore sql 'SELECT username, count(*) AS n FROM messages GROUP BY username ORDER BY n DESC'\n"
-        "  whisperstore sql 'SELECT content FROM messages WHERE user_id = :user LIMIT :n' --param user=mira --param "
-        "n=5\n"
-        "\n"
-        "A statement that only reads runs beside a process that writes; any other needs the data for itself.");
+    command->footer("Examples:\n"
+                    "  whisperstore sql 'SELECT username, count(*) AS n FROM messages GROUP BY username'\n"
+                    "  whisperstore sql 'SELECT content FROM messages WHERE user_id = :user LIMIT :n' \\\n"
+                    "      --param user=mira --param n=5\n"
+                    "\n"
+                    "A statement that only reads runs beside a process that writes. Any other needs\n"
+                    "the data for itself.");
     command->callback([&selected, arguments] {
         selected.action = [arguments](Invocation& invocation) { return run_sql(invocation, *arguments); };
     });

@@ -22,6 +22,16 @@ json::object DemoReport::to_json() const
     document["sample"] = sample.string();
     document["import"] = import.to_json();
 
+    json::array held;
+    for (const DemoStore& store : stores) {
+        json::object item;
+        item["store"] = store.name;
+        item["type"] = store.type;
+        item["holds"] = store.holds;
+        held.push_back(std::move(item));
+    }
+    document["stores"] = std::move(held);
+
     json::array messages;
     for (const CachedMessage& message : conversation)
         messages.push_back(whisperstore::to_json(*message));

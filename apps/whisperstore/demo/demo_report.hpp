@@ -37,12 +37,21 @@ struct DemoPerson
     std::vector<std::uint64_t> replies_to; ///< to the others, in the order of DemoReport::people
 };
 
+/// What one of the stores holds.
+struct DemoStore
+{
+    std::string name;
+    std::string type;
+    std::string holds;
+};
+
 /// Everything the demo shows.
 struct DemoReport
 {
     std::filesystem::path data_dir;
     std::filesystem::path sample;
     ImportReport import;
+    std::vector<DemoStore> stores;
     std::string channel;
     std::vector<CachedMessage> conversation; ///< the newest messages of the channel
     std::vector<DemoAnswer> answers;

@@ -8,12 +8,32 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <filesystem>
 
 namespace whisperstore::cli {
 
 namespace {
 
 constexpr const char* margin = "  ";
+
+/// A path as one would type it here.
+std::string shown_path(const std::filesystem::path& path)
+{
+    const char* home = std::getenv("HOME");
+    const auto shorter = [](const std::filesystem::path& base, const std::filesystem::path& whole) {
+        std::error_code error; // then the whole path is shown
+        const std::filesystem::path relative = std::filesystem::relative(whole, base, error);
+        return error || relative.empty() || *relative.begin() == ".." ? std::string() : relative.string();
+    };
+    std::error_code error;
+    if (const std::string here = shorter(std::filesystem::current_path(error), path); !here.empty() && here != ".")
+        return here;
+    if (home && *home)
+        if (const std::string below = shorter(home, path); !below.empty() && below != ".")
+            return "~/" + below;
+    return path.string();
+}
 
 /// The sections of the demo, one after the other.
 class DemoView
@@ -40,6 +60,13 @@ public:
 private:
     std::string quiet(std::string_view text) const { return terminal_.paint(Tone::quiet, text); }
 
+    /// A quiet remark, wrapped.
+    void note(const std::string& text)
+    {
+        for (const std::string& line : wrap(one_line(text), terminal_.width - display_width(margin)))
+            out_.line(margin + quiet(line));
+    }
+
     void title()
     {
         const std::size_t inner = terminal_.width - 4;
@@ -50,7 +77,9 @@ private:
         };
         out_.line(quiet("╭" + repeat("─", inner + 2) + "╮"));
         boxed("whisperstore " + std::string(library_version()), Tone::accent);
-        boxed("One storage layer for a chat assistant: database, vectors, cache and graph", Tone::plain);
+        for (const std::string& line :
+             wrap("One storage layer for a chat assistant: database, vectors, cache and graph", inner))
+            boxed(line, Tone::plain);
         out_.line(quiet("╰" + repeat("─", inner + 2) + "╯"));
     }
 
@@ -58,8 +87,12 @@ private:
     {
         out_.line();
         const std::string shown = "── " + text + " ";
-        const std::string hint = command.empty() ? "" : " whisperstore " + command;
-        const std::size_t used = display_width(shown) + display_width(hint);
+        std::string hint = command.empty() ? "" : " whisperstore " + command;
+        std::size_t used = display_width(shown) + display_width(hint);
+        if (used + 2 > terminal_.width) {
+            used -= display_width(hint);
+            hint.clear();
+        }
         out_.line(quiet("── ") + terminal_.paint(Tone::strong, text) + " " +
                   quiet(repeat("─", terminal_.width > used + 1 ? terminal_.width - used : 1) + hint));
         out_.line();
@@ -78,7 +111,7 @@ private:
 
     void stores()
     {
-        heading("A conversation, turn by turn through four stores", "import conversation.jsonl");
+        heading("A conversation, turn by turn through four stores", "import FILE.jsonl");
         const ImportReport& import = report_.import;
         if (import.imported > 0)
             out_.line(margin + terminal_.paint(Tone::good, "✓ ") + counted(import.imported, "message") + " stored in " +
@@ -87,14 +120,11 @@ private:
         else
             out_.line(margin + terminal_.paint(Tone::good, "✓ ") + "all " + counted(import.known, "message") +
                       " are there already, from an earlier run");
-        Table table(terminal_, margin);
+        Table table(terminal_, std::string(margin) + "  ");
         table.column("").column("").column("");
-        const json::object& collections = report_.metrics;
-        static_cast<void>(collections);
-        table.row({Cell("database", Tone::cyan),
-                   Cell("tables of " + counted(report_.people.size(), "user") + " and their messages"), Cell("")});
+        for (const DemoStore& store : report_.stores)
+            table.row({Cell(store.name, Tone::cyan), Cell(store.type, Tone::quiet), Cell(store.holds)});
         table.print(out_);
-        out_.line(margin + quiet("Everything is in " + report_.data_dir.string() + ", as plain SQLite files."));
     }
 
     void answers()
@@ -118,17 +148,16 @@ private:
             return;
         const auto count = static_cast<double>(report_.answers.size());
         out_.line();
-        out_.line(margin + quiet("The message looked for is among the five nearest in " + grouped(found) + " of " +
-                                 counted(report_.answers.size(), "question") + "."));
-        out_.line(margin + quiet("Conversation context, similar memories and connected memories took " +
-                                 fixed(milliseconds / count, 1) + " ms a question."));
+        note("The message looked for is among the five nearest in " + grouped(found) + " of " +
+             counted(report_.answers.size(), "question") + ".");
+        note("Conversation context, similar memories and connected memories took " + fixed(milliseconds / count, 1) +
+             " ms a question.");
     }
 
     void people()
     {
         if (report_.people.empty())
             return;
-        heading("Who writes, and who answers whom", "sql 'SELECT username, message_count FROM users'");
         std::uint64_t most = 1;
         std::uint64_t most_replies = 1;
         std::size_t name_width = 0;
@@ -138,25 +167,33 @@ private:
                 std::max(most_replies, *std::max_element(person.replies_to.begin(), person.replies_to.end()));
             name_width = std::max(name_width, display_width(one_line(person.username)));
         }
-        const std::size_t cell = std::max<std::size_t>(name_width, 4) + 1;
-        constexpr std::size_t bar_width = 14;
-        std::string head = margin + std::string(name_width + bar_width + 6, ' ') + "  ";
-        for (const DemoPerson& person : report_.people)
-            head += pad_left(one_line(person.username), cell);
-        const bool with_matrix = display_width(head) <= terminal_.width;
-        if (with_matrix)
+        constexpr std::size_t bar_width = 10;
+        const std::size_t left = display_width(margin) + name_width + 6 + bar_width;
+        const std::size_t room = terminal_.width > left ? (terminal_.width - left) / report_.people.size() : 0;
+        const std::size_t cell = std::min<std::size_t>(room, std::max<std::size_t>(name_width, 4) + 2);
+        const bool with_matrix = cell >= 6;
+        heading(with_matrix ? "The relationship network: who answers whom" : "Who writes how much",
+                "network " + report_.user);
+        if (with_matrix) {
+            std::string head = pad_right(std::string(margin) + "messages", left);
+            for (const DemoPerson& person : report_.people)
+                head += pad_left(fit(one_line(person.username), cell - 1), cell);
             out_.line(quiet(head));
+        }
         for (const DemoPerson& person : report_.people) {
-            const std::string name = one_line(person.username);
-            std::string line =
-                margin + terminal_.paint(tone_of_name(person.username), pad_right(name, name_width)) + " " +
-                pad_left(grouped(person.messages), 4) + " " +
-                terminal_.paint(Tone::cyan,
-                                bar(static_cast<double>(person.messages) / static_cast<double>(most), bar_width));
-            line += "  ";
+            std::string line = margin;
+            line.append(
+                terminal_.paint(tone_of_name(person.username), pad_right(one_line(person.username), name_width)));
+            line.append(" ").append(pad_left(grouped(person.messages), 4)).append(" ");
+            line += terminal_.paint(Tone::cyan,
+                                    bar(static_cast<double>(person.messages) / static_cast<double>(most), bar_width));
             for (std::size_t i = 0; with_matrix && i < person.replies_to.size(); ++i)
                 line += std::string(cell - 4, ' ') + heat(person.replies_to[i], most_replies);
             out_.line(line);
+        }
+        if (with_matrix) {
+            out_.line();
+            note("Each line: how often they answered whom. The graph knows it, by REPLIES_TO.");
         }
     }
 
@@ -172,16 +209,20 @@ private:
 
     void connections()
     {
-        heading("What belongs together around " + report_.user,
-                "connected " + report_.user + " --context " + report_.words);
-        out_.line(margin + counted(report_.network.nodes.size(), "node") + " and " +
-                  counted(report_.network.edges.size(), "relationship") + " within two steps:");
-        print_relationship_counts(out_, terminal_, report_.network, margin);
         if (report_.connected.empty())
             return;
+        heading("Connected with " + report_.user + " and “" + report_.words + "”",
+                "connected " + report_.user + " --context " + report_.words);
+        for (const ConnectedMemory& memory : report_.connected) {
+            std::string start = margin + terminal_.paint(Tone::cyan, "• ");
+            for (const std::string& text : wrap(one_line(memory.content), terminal_.width - 4)) {
+                out_.line(start + text);
+                start = std::string(margin) + "  ";
+            }
+        }
         out_.line();
-        out_.line(margin + std::string("Connected with “") + report_.words + "”:");
-        print_connected(out_, terminal_, report_.connected, margin);
+        note("Around " + report_.user + " there are " + counted(report_.network.nodes.size(), "node") + " and " +
+             counted(report_.network.edges.size(), "relationship") + " within two steps.");
     }
 
     void metrics()
@@ -209,15 +250,19 @@ private:
     void next_steps()
     {
         heading("Go on from here", "");
-        out_.line(margin + std::string("The data stays in ") + report_.data_dir.string() + ".");
+        out_.line(margin + std::string("The data stays in ") + shown_path(report_.data_dir) +
+                  ", as plain SQLite files.");
         out_.line();
-        const std::string vectors = (report_.sample / "questions.f32").string();
-        for (const std::string& command :
-             {"export WHISPERENGINE_DATA_DIR=" + report_.data_dir.string(), std::string("whisperstore status"),
-              std::string("whisperstore context band-room --limit 8"),
-              "whisperstore recall --vectors " + vectors + " --row 5 --filter '{\"channel_id\": \"band-room\"}'",
-              std::string("whisperstore network jonas --limit 40"),
-              std::string("whisperstore sql \"SELECT username, content FROM messages WHERE content LIKE '%cello%'\"")})
+        std::vector<std::string> commands;
+        commands.push_back("export WHISPERENGINE_DATA_DIR=" + report_.data_dir.string());
+        commands.emplace_back("whisperstore status");
+        commands.emplace_back("whisperstore context band-room --limit 8");
+        commands.push_back("whisperstore recall --vectors " + shown_path(report_.sample / "questions.f32") +
+                           " --row 5 --filter '{\"user_id\": \"jonas\"}'");
+        commands.emplace_back("whisperstore connected aiko --context lake");
+        commands.emplace_back(
+            "whisperstore sql \"SELECT username, content FROM messages WHERE content LIKE '%cello%'\"");
+        for (const std::string& command : commands)
             out_.line("    " + terminal_.paint(Tone::accent, command));
     }
 

@@ -26,7 +26,8 @@ void print_connected(Output& out, const Terminal& terminal, const std::vector<Co
                      const std::string& indent)
 {
     Table table(terminal, indent);
-    table.column("STEPS", Align::right).column("BY WAY OF").column("IMPORTANCE", Align::right).column("MEMORY");
+    table.column("STEPS", Align::right, Cut::never).column("BY WAY OF");
+    table.column("IMPORTANCE", Align::right, Cut::never).column("MEMORY");
     for (const ConnectedMemory& memory : memories) {
         std::string path;
         for (const std::string& type : memory.relationship_types)
@@ -69,12 +70,9 @@ void print_network(Output& out, const Terminal& terminal, const RelationshipNetw
     };
     out.line();
     Table table(terminal);
-    table.column("FROM")
-        .column("RELATIONSHIP")
-        .column("TO")
-        .column("STRENGTH", Align::right)
-        .column("TIMES", Align::right)
-        .column("LAST");
+    table.column("FROM").column("RELATIONSHIP", Align::left, Cut::never).column("TO");
+    table.column("STRENGTH", Align::right, Cut::never).column("TIMES", Align::right, Cut::never);
+    table.column("LAST", Align::left, Cut::never);
     for (const NetworkEdge& edge : network.edges)
         table.row({Cell(label(edge.from)), Cell(edge.relationship_type, Tone::cyan), Cell(label(edge.to)),
                    Cell(fixed(edge.strength, 2)), Cell(std::to_string(edge.interaction_count)),

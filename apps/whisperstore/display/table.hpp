@@ -25,6 +25,13 @@ struct Cell
     Tone tone;
 };
 
+/// Whether a column may be cut where the terminal is too narrow.
+enum class Cut
+{
+    allowed,
+    never
+};
+
 /// Rows in aligned columns, fitted to a terminal's width: where it is too narrow the widest columns
 /// are cut, with an ellipsis. Elsewhere (a pipe, a file) nothing is cut.
 class Table
@@ -35,9 +42,12 @@ public:
     }
 
     /// A column with a heading (empty headings everywhere: no heading line).
-    Table& column(std::string_view heading, Align align = Align::left);
+    Table& column(std::string_view heading, Align align = Align::left, Cut cut = Cut::allowed);
     void row(std::vector<Cell> cells);
     bool empty() const noexcept { return rows_.empty(); }
+
+    /// Whether the columns would have to be cut to shreds.
+    bool is_cramped() const;
 
     /// Writes what was added since the last call. The first call settles the widths.
     void print(Output& out);
@@ -47,9 +57,11 @@ private:
     {
         std::string heading;
         Align align;
+        Cut cut;
         std::size_t width;
     };
     void settle();
+    std::size_t natural_width(std::size_t column) const;
     std::string line_of(const std::vector<Cell>& cells) const;
 
     const Terminal& terminal_;
