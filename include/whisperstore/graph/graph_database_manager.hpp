@@ -14,7 +14,14 @@
 
 namespace whisperstore {
 
-enum class NodeType { user, memory, topic, emotion, fact };
+enum class NodeType
+{
+    user,
+    memory,
+    topic,
+    emotion,
+    fact
+};
 std::string_view to_string(NodeType type) noexcept; ///< "user", "memory", …
 
 /// A typed reference to a node: `user:42`, `memory:m-1`, `topic:music`.
@@ -71,7 +78,7 @@ struct RelationshipNetwork
     std::vector<NetworkNode> nodes;
     std::vector<NetworkEdge> edges;
     std::vector<std::pair<std::string, std::int64_t>> counts; ///< edges by relationship type, sorted by type
-    bool truncated = false; ///< whether the bound cut something off
+    bool truncated = false;                                   ///< whether the bound cut something off
     json::object to_json() const;
 };
 
@@ -97,11 +104,20 @@ struct Relationship
 /// Universal graph operations interface.
 ///
 /// Creating is an upsert that merges properties: a key set to null is removed, keys not mentioned
-/// stay. Property values are scalars and lists of scalars of one kind; keys are non-empty UTF-8 of at
-/// most 255 bytes; nesting is `invalid_argument`. Three properties have a meaning: `importance`
-/// (number, of memories; default 0.5), `user_id` (text: the owner of a memory, topic, emotion or fact) and, on
-/// relationships, `strength` (number 0-1; default 0.5). Relationship types are
-/// `[A-Z][A-Z0-9_]{0,63}`. Thread safe.
+/// stay; the content is replaced. Upserts at once lose nothing. Property values are scalars and lists of scalars of one
+/// kind (integers and reals are two: write 1.0 among reals), integers have 64 bits and a sign; keys are non-empty UTF-8
+/// of at most 255 bytes; nesting is `invalid_argument`. Three properties have a meaning: `importance` (number, of
+/// memories; default 0.5), `user_id` (text: the owner of a memory, topic, emotion or fact) and, on relationships,
+/// `strength` (number 0-1; default 0.5). Relationship types are
+/// `[A-Z][A-Z0-9_]{0,63}`.
+///
+/// A memory without the property `user_id` belongs to the user of the first relationship that led from a user to it. An
+/// owner must exist (`not_found`). Users see their own nodes, other users, and the topics, emotions and facts that
+/// belong to nobody; a memory of nobody is seen by no one.
+///
+/// Thread safe. Every operation observes the deadline of its OperationContext (`timeout`) and the coroutine's
+/// cancellation slot (`cancelled`). Before initialize() and after cleanup() operations are `closed`; both may be called
+/// twice.
 class GraphDatabaseManager
 {
 public:
@@ -110,6 +126,7 @@ public:
     virtual awaitable<void> initialize(OperationContext context = OperationContext()) = 0;
     virtual awaitable<void> cleanup() = 0;
 
+    /// `username` (text) is the user's name where the backend keeps one beside the node; without it the id.
     virtual awaitable<void> create_user_node(std::string user_id, json::object properties = json::object(),
                                              OperationContext context = OperationContext()) = 0;
     virtual awaitable<void> create_memory_node(std::string memory_id, std::string content,
@@ -119,33 +136,42 @@ public:
     virtual awaitable<void> create_node(NodeRef node, std::string content, json::object properties = json::object(),
                                         OperationContext context = OperationContext()) = 0;
     /// Several nodes of any types, in order, in one transaction.
-    virtual awaitable<void> create_nodes(std::vector<GraphNode> nodes, OperationContext context = OperationContext()) = 0;
+    virtual awaitable<void> create_nodes(std::vector<GraphNode> nodes,
+                                         OperationContext context = OperationContext()) = 0;
 
     /// Upsert on (from, type, to): merges properties, counts the interaction, sets last_interaction.
     /// Ends are typed references; a bare id is looked up as user, then as memory.
     /// \throws StorageError not_found when an end is missing.
-    virtual awaitable<void> create_relationship(std::string from_node, std::string to_node, std::string relationship_type,
-                                                json::object properties = json::object(),
+    virtual awaitable<void> create_relationship(std::string from_node, std::string to_node,
+                                                std::string relationship_type, json::object properties = json::object(),
                                                 OperationContext context = OperationContext()) = 0;
     /// Several in one transaction.
     virtual awaitable<void> create_relationships(std::vector<Relationship> relationships,
                                                  OperationContext context = OperationContext()) = 0;
 
-    /// Memories of the user within `max_depth` edges (1-10), at most `limit` (0-1,000). Edges are
-    /// followed both ways; only memories owned by the user are returned or passed through. A memory
-    /// is kept when any word of `context` is a substring (case folded) of its content, of a property
-    /// value or of a node on its path; an empty context keeps all. Order: depth, importance
-    /// descending, id. \throws StorageError not_found for an unknown user.
+    /// Memories of the user within `max_depth` edges (1-10), at most `limit` (0-1,000), from one state of the graph.
+    /// Edges are followed both ways; only memories owned by the user are returned, and only nodes that the user sees
+    /// are passed through. The path is a shortest one: of several the one with the smallest sequence of types, then of
+    /// nodes (by type in the order of NodeType, then id). A memory is kept when any word of `context_words` is a
+    /// substring (case folded) of its content, of a property value (but of `user_id`), or of the content, a property
+    /// value or (of topics and emotions) the id of a node between the user and the memory on that path; words are
+    /// parted by white space, and without words all are kept. Order: depth, importance descending, id. \throws
+    /// StorageError not_found for an unknown user.
     virtual awaitable<std::vector<ConnectedMemory>>
     find_connected_memories(std::string user_id, std::string context_words, int max_depth = 3, std::int64_t limit = 50,
                             OperationContext context = OperationContext()) = 0;
 
-    /// Nodes and edges around the user, bounded like find_connected_memories().
-    virtual awaitable<RelationshipNetwork> get_user_relationship_network(std::string user_id, int max_depth = 2,
-                                                                         std::int64_t limit = 200,
-                                                                         OperationContext context = OperationContext()) = 0;
+    /// The nodes that the user sees within `max_depth` edges (1-10), and the edges among them that can be walked in as
+    /// many steps from the user; from one state of the graph. Beside the user at most `limit` (0-1,000) nodes, chosen
+    /// by depth, importance descending, type and id, and at most ten times as many edges. Counts are of the edges
+    /// returned.
+    /// \throws StorageError not_found for an unknown user.
+    virtual awaitable<RelationshipNetwork>
+    get_user_relationship_network(std::string user_id, int max_depth = 2, std::int64_t limit = 200,
+                                  OperationContext context = OperationContext()) = 0;
 
-    /// Deletes the node and every edge touching it; a user takes the nodes they own along. Returns whether it existed.
+    /// Deletes the node and every edge touching it; a user takes the nodes they own along (but nothing outside the
+    /// graph). Returns whether it existed.
     virtual awaitable<bool> delete_node(NodeRef node, OperationContext context = OperationContext()) = 0;
 
     /// Whether the database answers, by one small read. \throws StorageError when it does not.
