@@ -90,7 +90,7 @@ TEST_P(Cache, PassedDeadlineIsATimeout)
 
 TEST_P(Cache, MessagesComeBackWhole)
 {
-    UniversalMessage message = test_message(std::numeric_limits<std::int64_t>::max());
+    UniversalMessage message = test_message(std::numeric_limits<std::int64_t>::max(), 1);
     message.timestamp += std::chrono::microseconds(123456);
     message.content = "Grüße \U0001F600";
     message.is_bot = true;
