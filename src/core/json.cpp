@@ -118,10 +118,8 @@ Blob base64_decode(std::string_view text)
     const auto fail = [] { return StorageError(StorageErrc::syntax, "the text is not base64"); };
     if (text.size() % 4 != 0)
         throw fail();
-    while (!text.empty() && text.back() == '=')
+    for (int padding = 0; padding < 2 && text.ends_with('='); ++padding)
         text.remove_suffix(1);
-    if (text.size() % 4 == 1)
-        throw fail();
     Blob out;
     out.reserve(text.size() / 4 * 3 + 2);
     std::uint32_t group = 0;
@@ -137,6 +135,8 @@ Blob base64_decode(std::string_view text)
             out.push_back(static_cast<std::byte>((group >> bits) & 0xFFU));
         }
     }
+    if ((group & ((1U << bits) - 1)) != 0) // what no encoder writes
+        throw fail();
     return out;
 }
 
