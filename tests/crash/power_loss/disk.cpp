@@ -159,8 +159,7 @@ Loss Snapshot::lose_power(const fs::path& target, const Survival& survival, std:
                 content = written.emplace(file->first, *file->second.durable).first;
                 for (const auto& change : file->second.pending) {
                     if (!write_survives(random)) {
-                        ++loss.dropped_writes;
-                        loss.counts = loss.counts || (acknowledged_ && change->sequence > *acknowledged_);
+                        count_dropped(loss, *change);
                     } else if (!change->resize && !change->data.empty() && torn(random)) {
                         ++loss.torn_writes;
                         apply_torn(content->second, *change, random);
@@ -172,7 +171,25 @@ Loss Snapshot::lose_power(const fs::path& target, const Survival& survival, std:
             write_file(here, content->second);
         }
     }
+
+    // A file that has lost its last name has lost what was written to it as well.
+    Names live = durable_names_;
+    for (const NameChange& change : pending_names_)
+        apply_change(live, change);
+    std::set<FileId> named;
+    for (const auto& [name, id] : live)
+        named.insert(id);
+    for (const auto& [id, content] : files_)
+        if (named.contains(id) && !written.contains(id))
+            for (const auto& change : content.pending)
+                count_dropped(loss, *change);
     return loss;
+}
+
+void Snapshot::count_dropped(Loss& loss, const FileChange& change) const
+{
+    ++loss.dropped_writes;
+    loss.counts = loss.counts || (acknowledged_ && change.sequence > *acknowledged_);
 }
 
 Disk::Disk(fs::path root) : root_(std::move(root)) { load(root_, root_id); }
@@ -222,6 +239,7 @@ void Disk::take_snapshots(std::uint64_t seed, double chance, std::size_t limit)
     random_.seed(seed);
     chance_ = chance;
     limit_ = limit;
+    taken_ = 0;
 }
 
 std::vector<Snapshot> Disk::take_snapshots_away()
@@ -251,8 +269,15 @@ Snapshot Disk::snapshot_locked()
 void Disk::before_operation_locked()
 {
     ++sequence_;
-    if (snapshots_.size() < limit_ && std::bernoulli_distribution(chance_)(random_))
-        snapshots_.push_back(snapshot_locked());
+    if (!std::bernoulli_distribution(chance_)(random_))
+        return;
+    // Each of the snapshots taken so far is kept with the same chance.
+    ++taken_;
+    const std::size_t place = snapshots_.size() < limit_ ? snapshots_.size() : random_() % taken_;
+    if (place == snapshots_.size())
+        snapshots_.emplace_back();
+    if (place < snapshots_.size())
+        snapshots_[place] = snapshot_locked();
 }
 
 std::size_t Disk::moment() const

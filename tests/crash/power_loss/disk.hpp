@@ -58,10 +58,10 @@ struct Survival
 /// What a power loss did.
 struct Loss
 {
-    std::size_t dropped_writes = 0; ///< lost whole, of files that still have a name
+    std::size_t dropped_writes = 0; ///< lost whole, with their file or alone
     std::size_t torn_writes = 0;
     std::size_t dropped_names = 0;
-    /// A write was lost whole that had been made after something was acknowledged.
+    /// An unsynced write was lost whole that had been made after something was acknowledged.
     bool counts = false;
     std::string to_string() const;
 };
@@ -79,6 +79,8 @@ public:
 
 private:
     friend class Disk;
+    void count_dropped(Loss& loss, const FileChange& change) const;
+
     std::map<FileId, FileContent> files_;
     Names durable_names_;
     std::vector<NameChange> pending_names_;
@@ -134,7 +136,7 @@ public:
 
     /// \name For the test
     ///@{
-    /// Takes a snapshot before an operation with this chance, at most `limit` in all.
+    /// Takes a snapshot before an operation with this chance, and keeps `limit` of them at most.
     void take_snapshots(std::uint64_t seed, double chance, std::size_t limit);
     std::vector<Snapshot> take_snapshots_away();
     Snapshot snapshot_now();
@@ -194,6 +196,7 @@ private:
     std::mt19937_64 random_;
     double chance_ = 0;
     std::size_t limit_ = 0;
+    std::size_t taken_ = 0;
     std::size_t moment_ = 0;
     std::vector<Snapshot> snapshots_;
 

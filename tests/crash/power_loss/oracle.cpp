@@ -28,6 +28,14 @@ Oracle::Oracle(std::shared_ptr<Disk> disk, std::vector<SlotState> initial) : dis
         writers_[i].steps.push_back(Step{std::move(initial[i])});
 }
 
+std::vector<SlotState> Oracle::states() const
+{
+    std::vector<SlotState> all;
+    for (std::size_t i = 0; i < writers_.size(); ++i)
+        all.push_back(state(i));
+    return all;
+}
+
 void Oracle::begin(std::size_t writer, SlotState after)
 {
     writers_[writer].steps.push_back(Step{std::move(after), When{disk_->moment(), tick()}, std::nullopt});

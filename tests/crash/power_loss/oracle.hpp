@@ -30,6 +30,7 @@ public:
 
     std::size_t writers() const noexcept { return writers_.size(); }
     const SlotState& state(std::size_t writer) const { return writers_[writer].steps.back().state; }
+    std::vector<SlotState> states() const;
     /// An operation begins; `after` is the state it leads to.
     void begin(std::size_t writer, SlotState after);
     /// The caller was told that it is done.

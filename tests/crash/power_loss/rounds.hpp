@@ -27,8 +27,6 @@ public:
     bool enough() const noexcept;
     std::mt19937_64& random() noexcept { return random_; }
     std::uint64_t seed() const noexcept { return seed_; }
-    /// How many snapshots of one run are worth taking.
-    std::size_t wanted() const noexcept { return counted_ < target_ ? target_ - counted_ : 0; }
 
     /// One round: loses power at the snapshot into the empty folder, lets `check` look at what is
     /// left, and reports what it answers, unless it is empty. True when nothing was wrong.
