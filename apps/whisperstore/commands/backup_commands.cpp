@@ -96,7 +96,8 @@ void add_backup_commands(CLI::App& program, Selected& selected)
     };
     add("create", "Write a backup, also while another process uses the data", "A new folder for it", create);
     add("restore", "Replace the content of all stores by a backup's", "The backup's folder", restore)
-        ->footer("The backup is verified before anything is touched. When a part fails, the old content stays.");
+        ->footer("The backup is verified before anything is touched, and when a part cannot be\n"
+                 "restored the old content stays.");
     add("verify", "Check that a backup is complete and undamaged", "The backup's folder", verify);
 }
 

@@ -232,9 +232,9 @@ void add_sql_command(CLI::App& program, Selected& selected)
         ->option_text("NAME[:TYPE]=VALUE")
         ->allow_extra_args(false);
     command->footer("Examples:\n"
-                    "  whisperstore sql 'SELECT username, count(*) AS n FROM messages GROUP BY username'\n"
-                    "  whisperstore sql 'SELECT content FROM messages WHERE user_id = :user LIMIT :n' \\\n"
-                    "      --param user=mira --param n=5\n"
+                    "  whisperstore sql 'SELECT username, count(*) AS n FROM messages GROUP BY 1'\n"
+                    "  whisperstore sql 'SELECT content FROM messages WHERE user_id = :u LIMIT :n' \\\n"
+                    "      --param u=mira --param n=5\n"
                     "\n"
                     "A statement that only reads runs beside a process that writes. Any other needs\n"
                     "the data for itself.");
