@@ -114,6 +114,16 @@ bool ContextWords::on_path(const NodeRecord& node) const
     return (named && in_text(node.ref.id)) || in_node(node);
 }
 
+ConnectedMemory connected_memory(const NodeRecord& node)
+{
+    ConnectedMemory memory;
+    memory.memory_id = node.ref.id;
+    memory.content = node.content;
+    memory.properties = properties_of(node);
+    memory.importance = node.importance;
+    return memory;
+}
+
 std::vector<ConnectedMemory> find_memories(const Neighbourhood& graph, const std::string& user_id,
                                            const ContextWords& words, int max_depth, std::int64_t limit)
 {
@@ -137,14 +147,9 @@ std::vector<ConnectedMemory> find_memories(const Neighbourhood& graph, const std
         const NodeRecord& node = nodes[index];
         if (!words.empty() && !matches.before(index) && !words.in_node(node))
             continue;
-        ConnectedMemory memory;
-        memory.memory_id = node.ref.id;
-        memory.content = node.content;
-        memory.properties = properties_of(node);
-        memory.depth = paths.depth(index);
-        memory.relationship_types = paths.types(index);
-        memory.importance = node.importance;
-        found.push_back(std::move(memory));
+        found.push_back(connected_memory(node));
+        found.back().depth = paths.depth(index);
+        found.back().relationship_types = paths.types(index);
     }
     return found;
 }

@@ -31,6 +31,9 @@ private:
     std::vector<std::string> words_; // case folded
 };
 
+/// A memory of an answer, but for its path.
+ConnectedMemory connected_memory(const NodeRecord& node);
+
 /// `graph` holds the user's node and everything the user may see within `max_depth` edges; more does no harm.
 std::vector<ConnectedMemory> find_memories(const Neighbourhood& graph, const std::string& user_id,
                                            const ContextWords& words, int max_depth, std::int64_t limit);

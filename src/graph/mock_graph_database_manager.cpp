@@ -139,12 +139,16 @@ awaitable<std::vector<ConnectedMemory>> find(Database database, std::string user
     graph::check_id(user_id, "user_id");
     graph::check_bounds(max_depth, limit);
     const graph::ContextWords words(context_words);
-    if (words.empty() && limit > 0) {
-        Query direct = graph::read_direct_memories(user_id, limit);
-        const QueryResult nearest =
+    if (limit > 0) {
+        // Most answers are near: the important memories beside the user, some more than wanted when words choose among
+        // them.
+        const std::int64_t enough = words.empty() ? limit : limit * 10;
+        Query direct = graph::read_direct_memories(user_id, enough);
+        const QueryResult rows =
             co_await database->execute_query(std::move(direct.sql), std::move(direct.params), context);
-        if (nearest.row_count == limit)
-            co_return graph::direct_memories(nearest);
+        std::vector<ConnectedMemory> nearest = graph::direct_memories(rows, words, limit);
+        if (static_cast<std::int64_t>(nearest.size()) == limit)
+            co_return nearest;
     }
     Query all = graph::read_neighbourhood(user_id, max_depth, false);
     const QueryResult rows =

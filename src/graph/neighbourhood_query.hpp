@@ -1,7 +1,7 @@
 #pragma once
 // Reading a user's part of the graph from graph_nodes and relationships. No I/O.
 
-#include "graph/neighbourhood.hpp"
+#include "graph/graph_search.hpp"
 
 #include <whisperstore/database/abstract_database_adapter.hpp>
 #include <whisperstore/graph/graph_database_manager.hpp>
@@ -16,9 +16,9 @@ namespace whisperstore::graph {
 Query read_neighbourhood(const std::string& user_id, int max_depth, bool details);
 Neighbourhood neighbourhood(const QueryResult& result);
 
-/// The `limit` most important of the user's memories one edge away: when there are that many, they are the answer to a
-/// search without words, and nothing else need be read.
+/// The `limit` most important of the user's memories one edge away, and those of them that have one of the words. When
+/// these are enough they are the answer to a search, and nothing else need be read.
 Query read_direct_memories(const std::string& user_id, std::int64_t limit);
-std::vector<ConnectedMemory> direct_memories(const QueryResult& result);
+std::vector<ConnectedMemory> direct_memories(const QueryResult& result, const ContextWords& words, std::int64_t limit);
 
 } // namespace whisperstore::graph
