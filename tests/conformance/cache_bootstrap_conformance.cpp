@@ -419,22 +419,6 @@ TEST_P(CacheBootstrap, ClearMeanwhileLeavesTheChannelCold)
     EXPECT_EQ(history->calls(), 2);
 }
 
-TEST_P(CacheBootstrap, LongReadOutlivesTheTimeout)
-{
-    history->put_range(1, 3);
-    history->hold();
-    auto reading = start_read();
-    ASSERT_TRUE(history_is_held());
-    add(4);
-    run(cache->remove_message("c1", 2));
-    pass_time(1.5);
-    run(cache->add_message("c2", test_message(1)));
-    history->release();
-    EXPECT_EQ(ids_of(wait(std::move(reading))), (Ids{1, 3, 4}));
-    EXPECT_EQ(ids(), (Ids{1, 3, 4}));
-    EXPECT_EQ(history->calls(), 1);
-}
-
 TEST_P(CacheBootstrap, CleanupMeanwhileEndsTheWaitAndTheRead)
 {
     history->hold();

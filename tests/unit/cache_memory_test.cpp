@@ -188,6 +188,25 @@ TEST_F(MemoryCache, FailedBootstrapDoesNotExtendAChannel)
     EXPECT_EQ(channels(), 0U);
 }
 
+TEST_F(MemoryCache, ChannelDoesNotExpireWhileItsHistoryIsRead)
+{
+    cache->set_history_source(gated());
+    auto reading = start(cache->get_conversation_context("a"));
+    ASSERT_TRUE(eventually([&] { return calls == 1; }));
+    run(cache->add_message("a", message(8)));
+    run(cache->remove_message("a", 7));
+    time += std::chrono::minutes(20);
+    EXPECT_EQ(channels(), 1U);
+    gate->happen();
+    const auto messages = wait(std::move(reading));
+    ASSERT_EQ(messages.size(), 1U);
+    EXPECT_EQ(messages[0]->message_id, 8);
+    time += std::chrono::minutes(14);
+    EXPECT_EQ(channels(), 1U) << "the end of the read was an activity";
+    time += std::chrono::minutes(1);
+    EXPECT_EQ(channels(), 0U);
+}
+
 // ---- opening and closing
 
 TEST_F(MemoryCache, CleanupForgetsEverything)
