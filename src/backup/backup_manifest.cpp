@@ -87,6 +87,8 @@ BackupManifest BackupManifest::from_dict(const json::object& data, const std::fi
         throw StorageError(StorageErrc::version_mismatch,
                            backup_path.string() + " is a backup of format " + std::to_string(format) +
                                ", this program knows " + std::to_string(newest_format) + ": use a newer whisperstore");
+    if (format < 1)
+        damaged(backup_path, "there is no format " + std::to_string(format));
     manifest.format = static_cast<int>(format);
     manifest.library_version = text(data, "library_version", backup_path);
     const std::string time = text(data, "timestamp", backup_path);
@@ -98,7 +100,11 @@ BackupManifest BackupManifest::from_dict(const json::object& data, const std::fi
     for (const json::value& item : member(data, "components", json::kind::array, backup_path).get_array()) {
         if (!item.is_object())
             damaged(backup_path, "a component is not an object");
-        manifest.components.push_back(component_from(item.get_object(), backup_path));
+        BackupComponent component = component_from(item.get_object(), backup_path);
+        for (const BackupComponent& other : manifest.components)
+            if (other.type == component.type || other.path == component.path)
+                damaged(backup_path, "the component '" + component.type + "' is there twice");
+        manifest.components.push_back(std::move(component));
     }
     return manifest;
 }

@@ -1,6 +1,6 @@
-#include "core/hash.hpp"
+#include "backup/backup_folder.hpp"
+#include "core/failure.hpp"
 #include "core/shield.hpp"
-#include "sqlite/connection.hpp"
 #include "sqlite/store.hpp"
 
 #include <whisperstore/backup/unified_backup_manager.hpp>
@@ -10,11 +10,11 @@
 #include <whisperstore/vector/vector_database_manager.hpp>
 
 #include <cerrno>
-#include <cstdio>
-#include <fcntl.h>
-#include <fstream>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <set>
-#include <unistd.h>
 
 namespace whisperstore {
 
@@ -23,128 +23,16 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view backend = "backup";
-constexpr std::string_view manifest_name = "backup_manifest.json";
 
-[[noreturn]] void fail(int error, const std::string& what)
+/// Work on another thread that gives a result. The thread shares what it works on, so that it may
+/// outlive a coroutine that is dropped.
+template <typename T>
+awaitable<T> on_thread(std::function<T()> work, OperationContext context)
 {
-    ErrorDetails details;
-    details.backend = backend;
-    details.native_code = "errno " + std::to_string(error);
-    const StorageErrc code = error == ENOSPC || error == EDQUOT                    ? StorageErrc::resource_exhausted
-                             : error == EEXIST || error == ENOTEMPTY               ? StorageErrc::already_exists
-                             : error == EACCES || error == EROFS || error == EPERM ? StorageErrc::permission
-                                                                                   : StorageErrc::unavailable;
-    throw StorageError(code, what + ": " + std::generic_category().message(error), std::move(details));
-}
-
-[[noreturn]] void refuse_existing(const fs::path& path)
-{
-    throw StorageError(StorageErrc::already_exists, path.string() + " exists already; choose another folder",
-                       ErrorDetails{std::string(backend)});
-}
-
-/// Removes a folder when it goes, unless it was kept.
-class ScratchFolder
-{
-public:
-    explicit ScratchFolder(fs::path path) : path_(std::move(path)) {}
-    ~ScratchFolder()
-    {
-        std::error_code ignored; // what led here is the error to tell; a left-over folder harms nobody
-        if (!path_.empty())
-            fs::remove_all(path_, ignored);
-    }
-    ScratchFolder(const ScratchFolder&) = delete;
-    ScratchFolder& operator=(const ScratchFolder&) = delete;
-    const fs::path& path() const noexcept { return path_; }
-    void keep() noexcept { path_.clear(); }
-
-private:
-    fs::path path_;
-};
-
-void write_durably(const fs::path& path, const std::string& text)
-{
-    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0)
-        fail(errno, "cannot create " + path.string());
-    std::size_t written = 0;
-    while (written < text.size()) {
-        const ssize_t count = ::write(file, text.data() + written, text.size() - written);
-        if (count < 0 && errno != EINTR) {
-            const int error = errno;
-            ::close(file);
-            fail(error, "cannot write " + path.string());
-        }
-        written += count > 0 ? static_cast<std::size_t>(count) : 0;
-    }
-    const int error = ::fsync(file) == 0 ? 0 : errno;
-    ::close(file);
-    if (error != 0)
-        fail(error, "cannot write " + path.string());
-}
-
-/// Gives the finished folder its name; never over something that is there.
-void publish_folder(const fs::path& partial, const fs::path& path)
-{
-    sqlite::sync_path(partial, backend);
-    if (::renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0) {
-        if (errno == EEXIST)
-            refuse_existing(path);
-        fail(errno, "cannot create " + path.string());
-    }
-    sqlite::sync_path(path.parent_path(), backend);
-}
-
-BackupComponent describe(std::string type, const fs::path& file, std::string_view made_from)
-{
-    BackupComponent component;
-    component.type = std::move(type);
-    component.path = file;
-    component.sha256 = sha256_hex_of_file(file);
-    component.size_bytes = fs::file_size(file);
-    component.backend = made_from;
-    return component;
-}
-
-/// Blocks: reads the manifest and every archive of it.
-BackupManifest read_and_check(const fs::path& backup_path)
-{
-    const fs::path file = backup_path / manifest_name;
-    std::ifstream stream(file, std::ios::binary);
-    if (!fs::is_regular_file(file) || !stream)
-        throw StorageError(StorageErrc::not_found,
-                           backup_path.string() + " is not a backup: it has no readable " + std::string(manifest_name));
-    const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-    json::object data;
-    try {
-        data = parse_json_object(text, manifest_name);
-    } catch (const StorageError& error) {
-        throw StorageError(StorageErrc::corrupt, file.string() + " is damaged: " + error.message());
-    }
-    BackupManifest manifest = BackupManifest::from_dict(data, backup_path);
-    for (const BackupComponent& component : manifest.components) {
-        if (!fs::is_regular_file(component.path))
-            throw StorageError(StorageErrc::corrupt, component.path.string() + " is missing from the backup");
-        if (const std::uint64_t size = fs::file_size(component.path); size != component.size_bytes)
-            throw StorageError(StorageErrc::corrupt, component.path.string() + " has " + std::to_string(size) +
-                                                         " bytes, the manifest says " +
-                                                         std::to_string(component.size_bytes));
-        if (sha256_hex_of_file(component.path) != component.sha256)
-            throw StorageError(StorageErrc::corrupt,
-                               component.path.string() +
-                                   " does not have the checksum of the manifest: it was changed or damaged");
-    }
-    return manifest;
-}
-
-const BackupComponent& component_of(const BackupManifest& manifest, std::string_view type)
-{
-    for (const BackupComponent& component : manifest.components)
-        if (component.type == type)
-            return component;
-    throw StorageError(StorageErrc::corrupt,
-                       manifest.backup_path.string() + " holds no component '" + std::string(type) + "'");
+    auto result = std::make_shared<std::optional<T>>();
+    std::function<void()> job = [work = std::move(work), result] { result->emplace(work()); };
+    co_await sqlite::run_on_thread(std::move(job), std::move(context));
+    co_return std::move(**result);
 }
 
 /// Channels with messages; none where there is no such table yet.
@@ -163,25 +51,131 @@ awaitable<std::set<std::string>> channels_of(AbstractDatabaseAdapter& database, 
     co_return channels;
 }
 
-awaitable<void> empty_cache(ConversationCacheManager& cache, std::set<std::string> channels, OperationContext context)
+/// A cache that outlives this process is emptied channel by channel: those of `before` and those there
+/// are now. One in this process is emptied as a whole.
+awaitable<void> empty_cache(BackupTarget stores, std::set<std::string> before)
 {
-    for (const std::string& channel : channels)
-        co_await cache.clear_channel_cache(channel, context);
+    before.merge(co_await channels_of(stores.database, OperationContext()));
+    for (const std::string& channel : before)
+        co_await stores.cache.clear_channel_cache(channel);
+    co_await stores.cache.cleanup();
+    co_await stores.cache.initialize();
 }
 
-fs::path absolute_folder(const fs::path& path)
+/// The database as it was before a restore, to put it back. It is kept beside the database, where there
+/// is room for it and where the same people may read it, and replaced by the next restore when a killed
+/// one left it; of a database on a server it is in the folder for temporary files.
+class UndoCopy
 {
-    fs::path absolute = fs::absolute(path).lexically_normal();
-    // "backup/" and "backup" are one folder, but their parents differ for the file system.
-    return absolute.has_filename() ? absolute : absolute.parent_path();
+public:
+    explicit UndoCopy(const AbstractDatabaseAdapter& database)
+    {
+        const fs::path place = database.endpoints().empty() ? fs::path() : fs::path(database.endpoints().front());
+        std::error_code ignored; // then it is no file of this machine
+        if (place.is_absolute() && fs::is_regular_file(place, ignored)) {
+            path_ = place.string() + ".before-restore";
+            fs::remove(path_);
+            return;
+        }
+        std::string name = (fs::temp_directory_path() / "whisperstore-restore-XXXXXX").string();
+        if (!::mkdtemp(name.data()))
+            sqlite::throw_errno(errno, "cannot create a temporary folder", backend);
+        folder_ = name;
+        path_ = folder_ / "database";
+    }
+    ~UndoCopy()
+    {
+        std::error_code ignored; // a left-over is removed by the next restore
+        if (!kept_)
+            fs::remove_all(folder_.empty() ? path_ : folder_, ignored);
+    }
+    UndoCopy(const UndoCopy&) = delete;
+    UndoCopy& operator=(const UndoCopy&) = delete;
+
+    const fs::path& path() const noexcept { return path_; }
+    void keep() noexcept { kept_ = true; }
+
+private:
+    fs::path folder_;
+    fs::path path_;
+    bool kept_ = false;
+};
+
+std::string text_of(const std::exception_ptr& failure)
+{
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+        return error.what();
+    }
 }
 
-fs::path make_scratch_folder()
+/// The vectors are as they were, so the database goes back too.
+awaitable<void> put_back(AbstractDatabaseAdapter& database, UndoCopy& before, std::exception_ptr why)
 {
-    std::string name = (fs::temp_directory_path() / "whisperstore-restore-XXXXXX").string();
-    if (!::mkdtemp(name.data()))
-        fail(errno, "cannot create a temporary folder");
-    return name;
+    std::exception_ptr failure;
+    try {
+        co_await database.restore_database(before.path());
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (!failure)
+        co_return;
+    before.keep();
+    ErrorDetails details;
+    details.outcome = Outcome::unknown;
+    throw StorageError(StorageErrc::unavailable,
+                       "the vectors could not be restored (" + text_of(why) +
+                           "), and then the database not be put back (" + text_of(failure) +
+                           "): it holds the backup's content, its old content is in " + before.path().string(),
+                       std::move(details));
+}
+
+awaitable<BackupManifest> create(BackupTarget stores, fs::path path, OperationContext context)
+{
+    std::function<std::shared_ptr<PartialBackup>()> begin = [path] { return std::make_shared<PartialBackup>(path); };
+    const std::shared_ptr<PartialBackup> partial = co_await on_thread(std::move(begin), context);
+
+    BackupManifest manifest;
+    manifest.timestamp = now();
+    manifest.backup_path = path;
+    manifest.library_version = library_version();
+    co_await stores.database.backup_database(partial->file("database"), context);
+    co_await stores.vector_db.backup_collections(partial->file("vector_db"), context);
+
+    std::function<BackupManifest()> finish = [partial, manifest,
+                                              database_type = std::string(stores.database.database_type()),
+                                              vector_type = std::string(stores.vector_db.vector_database_type())] {
+        BackupManifest whole = manifest;
+        whole.components.push_back(partial->describe("database", database_type));
+        whole.components.push_back(partial->describe("vector_db", vector_type));
+        partial->publish(whole);
+        return whole;
+    };
+    co_return co_await on_thread(std::move(finish), context);
+}
+
+awaitable<void> restore(BackupManifest manifest, BackupTarget stores, OperationContext context)
+{
+    std::set<std::string> channels = co_await channels_of(stores.database, context);
+    UndoCopy before(stores.database);
+    co_await stores.database.backup_database(before.path(), context);
+    co_await stores.database.restore_database(component_of(manifest, "database").path, context);
+    std::exception_ptr failure;
+    try {
+        co_await stores.vector_db.restore_collections(component_of(manifest, "vector_db").path, context);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure) {
+        // Also for a caller that gave up.
+        awaitable<void> undo = put_back(stores.database, before, failure);
+        co_await shielded(std::move(undo));
+        std::rethrow_exception(failure);
+    }
+    // It has happened, so the cache must not be left with what was.
+    awaitable<void> emptied = empty_cache(stores, std::move(channels));
+    co_await shielded(std::move(emptied));
 }
 
 } // namespace
@@ -189,75 +183,38 @@ fs::path make_scratch_folder()
 awaitable<BackupManifest> UnifiedBackupManager::create_full_backup(BackupTarget storage_layer, fs::path backup_path,
                                                                    OperationContext context)
 {
-    const fs::path path = absolute_folder(backup_path);
-    const fs::path partial = path.string() + ".partial";
-    if (fs::exists(fs::symlink_status(path)))
-        refuse_existing(path);
-    fs::remove_all(partial); // of a backup that was cut off
-    sqlite::make_private_directory(partial, backend);
-    ScratchFolder scratch(partial);
-
-    BackupManifest manifest;
-    manifest.timestamp = now();
-    manifest.backup_path = path;
-    manifest.library_version = library_version();
-    co_await storage_layer.database.backup_database(partial / "database", context);
-    co_await storage_layer.vector_db.backup_collections(partial / "vector_db", context);
-
-    const std::string database_type(storage_layer.database.database_type());
-    const std::string vector_type(storage_layer.vector_db.vector_database_type());
-    std::function<void()> finish = [&] {
-        manifest.components.push_back(describe("database", partial / "database", database_type));
-        manifest.components.push_back(describe("vector_db", partial / "vector_db", vector_type));
-        write_durably(partial / manifest_name, json::serialize(manifest.to_dict()) + "\n");
-        publish_folder(partial, path);
-    };
-    co_await sqlite::run_on_thread(std::move(finish), OperationContext());
-    scratch.keep();
-    for (BackupComponent& component : manifest.components)
-        component.path = path / component.path.filename();
-    co_return manifest;
+    constexpr std::string_view operation = "create_full_backup";
+    context.check_deadline(backend, operation);
+    try {
+        co_return co_await create(storage_layer, absolute_folder(backup_path), std::move(context));
+    } catch (...) {
+        rethrow_as_storage_error(backend, operation);
+    }
 }
 
 awaitable<BackupManifest> UnifiedBackupManager::verify_backup(fs::path backup_path, OperationContext context)
 {
-    auto manifest = std::make_shared<BackupManifest>();
-    std::function<void()> check = [manifest, path = absolute_folder(backup_path)] { *manifest = read_and_check(path); };
+    constexpr std::string_view operation = "verify_backup";
+    context.check_deadline(backend, operation);
     try {
-        co_await sqlite::run_on_thread(std::move(check), std::move(context));
-    } catch (const StorageError& error) {
-        throw error.within(backend, "verify_backup");
+        std::function<BackupManifest()> check = [path = absolute_folder(backup_path)] {
+            return read_and_check_backup(path);
+        };
+        co_return co_await on_thread(std::move(check), std::move(context));
+    } catch (...) {
+        rethrow_as_storage_error(backend, operation);
     }
-    co_return std::move(*manifest);
 }
 
 awaitable<void> UnifiedBackupManager::restore_from_backup(fs::path backup_path, BackupTarget target_storage_layer,
                                                           OperationContext context)
 {
-    const BackupManifest manifest = co_await verify_backup(std::move(backup_path), context);
-    const fs::path database_archive = component_of(manifest, "database").path;
-    const fs::path vector_archive = component_of(manifest, "vector_db").path;
-    AbstractDatabaseAdapter& database = target_storage_layer.database;
-
-    std::set<std::string> channels = co_await channels_of(database, context);
-    const ScratchFolder scratch(make_scratch_folder());
-    const fs::path before = scratch.path() / "database";
-    co_await database.backup_database(before, context);
-    co_await database.restore_database(database_archive, context);
-    std::exception_ptr failure;
+    BackupManifest manifest = co_await verify_backup(std::move(backup_path), context);
     try {
-        co_await target_storage_layer.vector_db.restore_collections(vector_archive, context);
+        co_await restore(std::move(manifest), target_storage_layer, std::move(context));
     } catch (...) {
-        failure = std::current_exception();
+        rethrow_as_storage_error(backend, "restore_from_backup");
     }
-    if (failure) {
-        // The vectors are as they were, so the database goes back too, also for a caller that gave up.
-        awaitable<void> undo = database.restore_database(before, OperationContext());
-        co_await shielded(std::move(undo));
-        std::rethrow_exception(failure);
-    }
-    channels.merge(co_await channels_of(database, OperationContext()));
-    co_await empty_cache(target_storage_layer.cache, std::move(channels), OperationContext());
 }
 
 } // namespace whisperstore

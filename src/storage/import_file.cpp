@@ -26,8 +26,9 @@ bool is_message_field(std::string_view name) noexcept
 
 std::ifstream open_file(const std::filesystem::path& path)
 {
+    std::error_code ignored; // told as not readable
     std::ifstream stream(path, std::ios::binary);
-    if (!std::filesystem::is_regular_file(path) || !stream)
+    if (!std::filesystem::is_regular_file(path, ignored) || !stream)
         throw StorageError(StorageErrc::not_found, path.string() + " is not a readable file");
     return stream;
 }
@@ -64,7 +65,7 @@ std::optional<std::int64_t> ImportFile::reply_of(const ImportedMessage& item, co
         if (const auto [end, first] = session_ends_.try_emplace(std::move(key), item.message.message_id); !first)
             before = std::exchange(end->second, item.message.message_id);
     }
-    return item.message.reply_to ? item.message.reply_to : before;
+    return item.message.reply_to && *item.message.reply_to != item.message.message_id ? item.message.reply_to : before;
 }
 
 ImportedMessage ImportFile::parse(const std::string& line)
@@ -121,11 +122,11 @@ std::vector<ImportedMessage> ImportFile::read(std::size_t count)
 }
 
 std::uint64_t ImportFile::check(const std::filesystem::path& messages, const std::filesystem::path& embeddings,
-                                std::size_t dimension)
+                                std::size_t dimension, const std::atomic<bool>& stop)
 {
     ImportFile file(messages, embeddings, dimension);
     std::map<std::int64_t, std::uint64_t> lines;
-    while (true) {
+    while (!stop) {
         const std::vector<ImportedMessage> items = file.read(1);
         if (items.empty())
             break;
@@ -136,7 +137,7 @@ std::uint64_t ImportFile::check(const std::filesystem::path& messages, const std
                                                                   std::to_string(known->first) + " is that of line " +
                                                                   std::to_string(known->second) + " too");
     }
-    if (file.embeddings_.is_open() && file.embeddings_.peek() != std::ifstream::traits_type::eof())
+    if (!stop && file.embeddings_.is_open() && file.embeddings_.peek() != std::ifstream::traits_type::eof())
         throw StorageError(StorageErrc::invalid_argument,
                            embeddings.string() + " holds more than " + std::to_string(file.lines()) +
                                " embeddings of " + std::to_string(dimension) +

@@ -4,6 +4,7 @@
 #include <whisperstore/core/json.hpp>
 #include <whisperstore/core/message.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -36,9 +37,10 @@ public:
     std::uint64_t lines() const noexcept { return line_; }
 
     /// Reads both files to their end and checks that every line is a message, that no id is there
-    /// twice, and that each message has its embedding. Returns the number of messages.
+    /// twice, and that each message has its embedding. Returns the number of messages. Ends early,
+    /// without an answer, when `stop` is set by another thread.
     static std::uint64_t check(const std::filesystem::path& messages, const std::filesystem::path& embeddings,
-                               std::size_t dimension);
+                               std::size_t dimension, const std::atomic<bool>& stop);
 
 private:
     ImportedMessage parse(const std::string& line);

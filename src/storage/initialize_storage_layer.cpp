@@ -1,3 +1,5 @@
+#include "core/failure.hpp"
+
 #include <whisperstore/database/schema.hpp>
 #include <whisperstore/storage/initialize_storage_layer.hpp>
 #include <whisperstore/storage/storage_manager_factory.hpp>
@@ -45,8 +47,7 @@ std::string how_to_start(const std::string& type)
 {
     if (type.starts_with("postgresql"))
         return "; is the server running? Set POSTGRES_HOST and POSTGRES_PORT, or WHISPERENGINE_DATABASE_TYPE=sqlite to "
-               "run "
-               "without a server";
+               "run without a server";
     if (type.ends_with("qdrant") && type != "local_qdrant")
         return "; is the server running? Set QDRANT_URL, or WHISPERENGINE_VECTOR_DB_TYPE=local_qdrant to run without a "
                "server";
@@ -134,8 +135,13 @@ awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfigu
     components.vector_db = StorageManagerFactory::create_vector_manager(configuration.vector_database);
     components.cache = StorageManagerFactory::create_cache_manager(configuration.cache);
     components.graph = StorageManagerFactory::create_graph_manager(configuration.graph_database, components.database);
-    // Dropped components close themselves, so a failure here leaves nothing open.
-    std::exception_ptr graph_failure = co_await open_components(components, configuration, std::move(context));
+    std::exception_ptr graph_failure;
+    try {
+        // Dropped components close themselves, so a failure here leaves nothing open.
+        graph_failure = co_await open_components(components, configuration, std::move(context));
+    } catch (...) {
+        rethrow_as_storage_error("storage", "initialize_storage_layer");
+    }
     co_return std::make_shared<StorageLayer>(std::move(components), std::move(configuration), std::move(graph_failure));
 }
 

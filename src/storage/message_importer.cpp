@@ -1,16 +1,23 @@
+#include "core/failure.hpp"
+#include "sqlite/store.hpp"
 #include "storage/import_file.hpp"
 
 #include <whisperstore/storage/message_importer.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <memory>
 #include <set>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace whisperstore {
 
 namespace {
 
+constexpr std::string_view backend = "import";
+constexpr std::string_view operation = "import_messages";
 constexpr std::size_t largest_batch = 1000;
 
 /// `(?, ?, …)` and its arguments.
@@ -37,9 +44,14 @@ public:
             throw StorageError(StorageErrc::invalid_argument, "batch_size is " + std::to_string(options_.batch_size) +
                                                                   "; allowed are 1 to " +
                                                                   std::to_string(largest_batch));
-        const CollectionConfig collection = co_await storage_.vector_db().get_collection(options_.collection, context_);
-        report_.messages = ImportFile::check(messages, options_.embeddings, collection.embedding_dimension);
-        ImportFile file(messages, options_.embeddings, collection.embedding_dimension);
+        std::size_t dimension = 0;
+        if (!options_.embeddings.empty()) {
+            const CollectionConfig collection =
+                co_await storage_.vector_db().get_collection(options_.collection, context_);
+            dimension = collection.embedding_dimension;
+        }
+        report_.messages = co_await check(messages, options_.embeddings, dimension, context_);
+        ImportFile file(messages, options_.embeddings, dimension);
         while (true) {
             std::vector<ImportedMessage> batch = file.read(options_.batch_size);
             if (batch.empty())
@@ -53,6 +65,23 @@ public:
     }
 
 private:
+    /// On a thread of its own, for a file may be large.
+    static awaitable<std::uint64_t> check(std::filesystem::path messages, std::filesystem::path embeddings,
+                                          std::size_t dimension, OperationContext context)
+    {
+        auto stop = std::make_shared<std::atomic<bool>>(false);
+        auto count = std::make_shared<std::uint64_t>(0);
+        std::function<void()> work = [=] { *count = ImportFile::check(messages, embeddings, dimension, *stop); };
+        std::function<void()> interrupt = [stop] { *stop = true; };
+        co_await sqlite::run_on_thread(std::move(work), context, std::move(interrupt));
+        // Stopped in the middle it has not seen the end.
+        if (*stop) {
+            context.check_deadline(backend, operation);
+            throw StorageError(StorageErrc::cancelled, "the import was cancelled by its caller");
+        }
+        co_return *count;
+    }
+
     awaitable<void> store(std::vector<ImportedMessage> batch)
     {
         const std::unordered_set<std::int64_t> known = co_await known_ids(batch);
@@ -63,10 +92,13 @@ private:
         report_.known += present.size();
         report_.imported += fresh.size();
 
-        // The rows come last: they say that a message is complete.
-        co_await store_documents(fresh, co_await without_document(present));
+        // Users come first, with the time of their first message; the rows of messages come last, for
+        // they say that a message is complete.
+        co_await store_users(fresh);
+        std::vector<ImportedMessage> missing = co_await without_document(present);
+        co_await store_documents(fresh, std::move(missing));
         if (storage_.has_graph())
-            co_await store_graph(fresh, known);
+            co_await store_graph(fresh, present, known);
         co_await store_rows(fresh);
         for (ImportedMessage& item : fresh)
             co_await storage_.cache().add_message(item.message.channel_id, std::move(item.message), context_);
@@ -137,6 +169,11 @@ private:
         return node;
     }
 
+    static std::string memory_ref(std::int64_t message_id)
+    {
+        return NodeRef::memory(std::to_string(message_id)).text();
+    }
+
     static GraphNode memory_node(const ImportedMessage& item)
     {
         GraphNode node;
@@ -148,34 +185,56 @@ private:
         return node;
     }
 
-    awaitable<void> store_graph(const std::vector<ImportedMessage>& fresh,
-                                const std::unordered_set<std::int64_t>& known)
+    /// What a batch adds to the graph.
+    struct GraphBatch
     {
         std::vector<GraphNode> nodes;
         std::vector<Relationship> edges;
-        std::vector<Relationship> replies_to_earlier; // messages that this run did not store
-        for (const ImportedMessage& item : fresh) {
-            if (users_.insert(item.message.user_id).second)
-                nodes.push_back(user_node(item.message));
-            nodes.push_back(memory_node(item));
-            memories_.insert(item.message.message_id);
-            const std::string memory = nodes.back().node.text();
-            edges.push_back(edge(NodeRef::user(item.message.user_id).text(), memory, "REMEMBERS"));
-            if (!item.replies)
-                continue;
-            Relationship reply = edge(memory, NodeRef::memory(std::to_string(*item.replies)).text(), "REPLIES_TO");
-            if (memories_.contains(*item.replies))
-                edges.push_back(std::move(reply));
-            else if (known.contains(*item.replies))
-                replies_to_earlier.push_back(std::move(reply));
-        }
-        if (nodes.empty())
+        std::vector<Relationship> replies_to_earlier; ///< an end of it is a message that this run did not store
+    };
+
+    awaitable<void> store_graph(const std::vector<ImportedMessage>& fresh, const std::vector<ImportedMessage>& present,
+                                const std::unordered_set<std::int64_t>& known)
+    {
+        for (const ImportedMessage& item : present)
+            if (item.replies && !known.contains(*item.replies) && !memories_.contains(*item.replies))
+                waiting_[*item.replies].push_back(item.message.message_id);
+        GraphBatch batch;
+        for (const ImportedMessage& item : fresh)
+            add_to_graph(batch, item, known);
+        if (batch.nodes.empty())
             co_return;
-        report_.relationships += edges.size();
-        co_await storage_.graph().create_nodes(std::move(nodes), context_);
-        co_await storage_.graph().create_relationships(std::move(edges), context_);
-        for (Relationship& reply : replies_to_earlier)
+        report_.relationships += batch.edges.size();
+        co_await storage_.graph().create_nodes(std::move(batch.nodes), context_);
+        co_await storage_.graph().create_relationships(std::move(batch.edges), context_);
+        for (Relationship& reply : batch.replies_to_earlier)
             co_await store_reply(std::move(reply));
+    }
+
+    void add_to_graph(GraphBatch& batch, const ImportedMessage& item, const std::unordered_set<std::int64_t>& known)
+    {
+        const std::int64_t id = item.message.message_id;
+        if (users_.insert(item.message.user_id).second)
+            batch.nodes.push_back(user_node(item.message));
+        batch.nodes.push_back(memory_node(item));
+        memories_.insert(id);
+        batch.edges.push_back(edge(NodeRef::user(item.message.user_id).text(), memory_ref(id), "REMEMBERS"));
+        if (item.replies) {
+            if (memories_.contains(*item.replies) || known.contains(*item.replies))
+                add_reply(batch, id, *item.replies);
+            else
+                waiting_[*item.replies].push_back(id);
+        }
+        if (const auto replies = waiting_.extract(id))
+            for (const std::int64_t reply : replies.mapped())
+                add_reply(batch, reply, id);
+    }
+
+    void add_reply(GraphBatch& batch, std::int64_t from, std::int64_t to)
+    {
+        const bool is_of_this_run = memories_.contains(from) && memories_.contains(to);
+        (is_of_this_run ? batch.edges : batch.replies_to_earlier)
+            .push_back(edge(memory_ref(from), memory_ref(to), "REPLIES_TO"));
     }
 
     /// A message may have been stored without the graph; a reply to it is then kept in its row only.
@@ -202,15 +261,31 @@ private:
         return out;
     }
 
+    awaitable<void> store_users(const std::vector<ImportedMessage>& fresh)
+    {
+        std::vector<Query> queries;
+        std::unordered_set<std::string_view> added;
+        for (const ImportedMessage& item : fresh)
+            if (added.insert(item.message.user_id).second)
+                queries.push_back(user_row(item.message));
+        if (!queries.empty())
+            co_await storage_.database().execute_transaction(std::move(queries), context_);
+    }
+
+    static Query user_row(const UniversalMessage& message)
+    {
+        const Value username = message.username.empty() ? message.user_id : message.username;
+        return query("INSERT INTO users (user_id, username, created_at, last_seen) VALUES (:user, :name, :time, :time) "
+                     "ON CONFLICT (user_id) DO NOTHING",
+                     params(arg("user", message.user_id), arg("name", username), arg("time", message.timestamp)));
+    }
+
     /// The rows of one message. Each looks for the message itself, so that a message stored by
     /// someone else meanwhile is not counted or told twice.
     static void add_rows(std::vector<Query>& queries, const UniversalMessage& message)
     {
-        const Value username = message.username.empty() ? message.user_id : message.username;
-        queries.push_back(
-            query("INSERT INTO users (user_id, username, created_at, last_seen) VALUES (:user, :name, :time, :time) "
-                  "ON CONFLICT (user_id) DO NOTHING",
-                  params(arg("user", message.user_id), arg("name", username), arg("time", message.timestamp))));
+        // Once more, for the user may have been deleted meanwhile.
+        queries.push_back(user_row(message));
         queries.push_back(
             query("UPDATE users SET message_count = message_count + 1, "
                   "last_seen = CASE WHEN last_seen < :time OR message_count = 0 THEN :time ELSE last_seen END "
@@ -246,6 +321,8 @@ private:
     ImportReport report_;
     std::unordered_set<std::string> users_;     // whose node this run created
     std::unordered_set<std::int64_t> memories_; // likewise
+    // Messages that are not there yet, with those that reply to them.
+    std::unordered_map<std::int64_t, std::vector<std::int64_t>> waiting_;
 };
 
 } // namespace
@@ -265,8 +342,13 @@ json::object ImportReport::to_json() const
 awaitable<ImportReport> import_messages(StorageLayer& storage, std::filesystem::path messages, ImportOptions options,
                                         OperationContext context)
 {
+    context.check_deadline(backend, operation);
     Import import(storage, std::move(options), std::move(context));
-    co_return co_await import.run(std::move(messages));
+    try {
+        co_return co_await import.run(std::move(messages));
+    } catch (...) {
+        rethrow_as_storage_error(backend, operation);
+    }
 }
 
 } // namespace whisperstore

@@ -1,3 +1,6 @@
+#include "core/failure.hpp"
+#include "core/shield.hpp"
+
 #include <whisperstore/storage/storage_layer.hpp>
 
 #include <algorithm>
@@ -9,6 +12,8 @@ namespace whisperstore {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view layer_name = "storage";
 
 // A probe that takes longer than this is a component that is down.
 constexpr auto probe_limit = std::chrono::seconds(5);
@@ -162,12 +167,16 @@ awaitable<void> StorageLayer::ping_graph(OperationContext context)
     } catch (...) {
         failure = std::current_exception();
     }
+    bool closed_meanwhile = false;
     {
         const std::lock_guard lock(mutex_);
         graph_failure_ = failure;
+        closed_meanwhile = closed_;
     }
     if (failure)
         throw as_storage_error(failure);
+    if (closed_meanwhile)
+        co_await components_.graph->cleanup();
 }
 
 awaitable<ComponentHealth> StorageLayer::graph_health(OperationContext context)
@@ -180,33 +189,55 @@ awaitable<ComponentHealth> StorageLayer::graph_health(OperationContext context)
     }
     component.type = components_.graph->graph_database_type();
     component.endpoints = components_.graph->endpoints();
-    std::function<awaitable<void>()> probe = [this, context] { return ping_graph(context); };
+    std::function<awaitable<void>()> probe = [this, context] { return ping_graph(context.limited_to(probe_limit)); };
     co_return co_await probed(std::move(component), std::move(probe));
 }
 
 awaitable<HealthReport> StorageLayer::health(OperationContext context)
 {
-    const OperationContext limited = context.limited_to(probe_limit);
+    require_open("health");
+    context.check_deadline(layer_name, "health");
     HealthReport report;
-    std::function<awaitable<void>()> database = [this, limited] {
-        return ping_database(*components_.database, limited);
-    };
-    std::function<awaitable<void>()> vectors = [this, limited] {
-        return ping_vectors(*components_.vector_db, limited);
-    };
-    std::function<awaitable<void>()> cache = [this, limited] { return ping_cache(*components_.cache, limited); };
-    report.components.push_back(co_await probed(
-        component_of("database", components_.database->database_type(), components_.database->endpoints()),
-        std::move(database)));
-    report.components.push_back(
-        co_await probed(component_of("vector_database", components_.vector_db->vector_database_type(),
-                                     components_.vector_db->endpoints()),
-                        std::move(vectors)));
-    report.components.push_back(co_await probed(
-        component_of("cache", components_.cache->cache_type(), components_.cache->endpoints()), std::move(cache)));
-    report.components.push_back(co_await graph_health(limited));
+    try {
+        report.components = co_await probe_all(context);
+    } catch (...) {
+        rethrow_as_storage_error(layer_name, "health");
+    }
+    context.check_deadline(layer_name, "health"); // else the report would blame components for the caller's haste
     report.status = overall(report.components);
     co_return report;
+}
+
+awaitable<std::vector<ComponentHealth>> StorageLayer::probe_all(OperationContext context)
+{
+    std::vector<ComponentHealth> components;
+    // Each has its own time: one that hangs must not make the others look down.
+    std::function<awaitable<void>()> database = [this, context] {
+        return ping_database(*components_.database, context.limited_to(probe_limit));
+    };
+    std::function<awaitable<void>()> vectors = [this, context] {
+        return ping_vectors(*components_.vector_db, context.limited_to(probe_limit));
+    };
+    std::function<awaitable<void>()> cache = [this, context] {
+        return ping_cache(*components_.cache, context.limited_to(probe_limit));
+    };
+    components.push_back(co_await probed(
+        component_of("database", components_.database->database_type(), components_.database->endpoints()),
+        std::move(database)));
+    components.push_back(co_await probed(component_of("vector_database", components_.vector_db->vector_database_type(),
+                                                      components_.vector_db->endpoints()),
+                                         std::move(vectors)));
+    components.push_back(co_await probed(
+        component_of("cache", components_.cache->cache_type(), components_.cache->endpoints()), std::move(cache)));
+    components.push_back(co_await graph_health(context));
+    co_return components;
+}
+
+void StorageLayer::require_open(std::string_view operation) const
+{
+    const std::lock_guard lock(mutex_);
+    if (closed_)
+        throw StorageError(StorageErrc::closed, "the storage layer was closed").within(layer_name, operation);
 }
 
 awaitable<void> StorageLayer::close()
@@ -217,14 +248,21 @@ awaitable<void> StorageLayer::close()
             co_return;
         closed_ = true;
     }
+    // To the end also for a caller that gave up: a second close() does nothing any more.
+    awaitable<void> closing = close_components();
+    co_await shielded(std::move(closing));
+}
+
+awaitable<void> StorageLayer::close_components()
+{
     // The cache and the graph fallback work on the database, so it goes last.
-    std::exception_ptr first;
     std::vector<std::function<awaitable<void>()>> steps;
     steps.push_back([this] { return components_.cache->cleanup(); });
     if (components_.graph)
         steps.push_back([this] { return components_.graph->cleanup(); });
     steps.push_back([this] { return components_.vector_db->cleanup(); });
     steps.push_back([this] { return components_.database->disconnect(); });
+    std::exception_ptr first;
     for (const auto& step : steps) {
         try {
             co_await step();

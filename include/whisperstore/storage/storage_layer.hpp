@@ -87,15 +87,20 @@ public:
     /// Secrets in the clear: show its to_json() only.
     const StorageConfiguration& configuration() const noexcept { return configuration_; }
 
-    /// Asks each component with one small read. Never throws for a component that is down: that is
-    /// in the report. A graph that was down at the start is tried again.
+    /// Asks each component with one small read, which may take five seconds. Never throws for a
+    /// component that is down: that is in the report. A graph that was down at the start is tried again.
+    /// \throws StorageError closed after close(); timeout and cancelled for the caller's own limits.
     awaitable<HealthReport> health(OperationContext context = OperationContext());
 
     /// Closes everything, cache first and database last, also when one of them fails (the first error
-    /// is thrown at the end). A second call does nothing.
+    /// is thrown at the end) and when the caller is cancelled. A second call does nothing. Afterwards
+    /// every operation of every component is `closed`.
     awaitable<void> close();
 
 private:
+    void require_open(std::string_view operation) const;
+    awaitable<void> close_components();
+    awaitable<std::vector<ComponentHealth>> probe_all(OperationContext context);
     awaitable<void> ping_graph(OperationContext context);
     awaitable<ComponentHealth> graph_health(OperationContext context);
 
