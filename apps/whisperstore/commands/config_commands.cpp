@@ -92,18 +92,15 @@ Exit detect(Invocation& invocation)
     out.line("Backends of this tier:");
     Table types(terminal, "  ");
     types.column("").column("").column("");
-    bool all_built = true;
     for (const Recommendation& backend : backends) {
         types.row({Cell(backend.component), Cell(backend.type),
                    Cell(backend.built ? "" : "not in this build", Tone::warning)});
-        all_built = all_built && backend.built;
     }
     types.print(out);
     if (tier > 1) {
         out.line();
-        out.line(all_built ? "Without servers:" : "Without servers, and what this build is for:");
-        out.line("add --data-dir DIR, or set WHISPERENGINE_DATA_DIR, and the backends of tier 1 keep everything in "
-                 "that folder.");
+        out.line("To run without servers, add --data-dir DIR or set WHISPERENGINE_DATA_DIR:");
+        out.line("the backends of tier 1 then keep everything in that folder.");
     }
     return Exit::done;
 }

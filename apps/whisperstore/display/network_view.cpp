@@ -70,13 +70,13 @@ void print_network(Output& out, const Terminal& terminal, const RelationshipNetw
     };
     out.line();
     Table table(terminal);
-    table.column("FROM").column("RELATIONSHIP", Align::left, Cut::never).column("TO");
+    table.column("FROM").column("RELATIONSHIP", Align::left, Cut::never);
     table.column("STRENGTH", Align::right, Cut::never).column("TIMES", Align::right, Cut::never);
-    table.column("LAST", Align::left, Cut::never);
+    table.column("LAST", Align::left, Cut::never).column("TO");
     for (const NetworkEdge& edge : network.edges)
-        table.row({Cell(label(edge.from)), Cell(edge.relationship_type, Tone::cyan), Cell(label(edge.to)),
-                   Cell(fixed(edge.strength, 2)), Cell(std::to_string(edge.interaction_count)),
-                   Cell(short_time(edge.last_interaction), Tone::quiet)});
+        table.row({Cell(label(edge.from)), Cell(edge.relationship_type, Tone::cyan), Cell(fixed(edge.strength, 2)),
+                   Cell(std::to_string(edge.interaction_count)), Cell(short_time(edge.last_interaction), Tone::quiet),
+                   Cell(label(edge.to))});
     table.print(out);
 }
 

@@ -9,7 +9,8 @@ from cli_support import CONVERSATION, CONVERSATION_VECTORS, INTERRUPTED, NOT_FOU
 # Everything an import stores, but the times at which it did and the numbers rows got.
 TABLES = {
     "users": "user_id, username, message_count, last_seen",
-    "messages": "message_id, channel_id, user_id, username, content, timestamp, is_bot, reply_to, attachments, metadata",
+    "messages": "message_id, channel_id, user_id, username, content, timestamp, is_bot, reply_to, attachments, "
+                "metadata",
     "conversations": "user_id, channel_id, message_content, timestamp",
     "graph_nodes": "node_type, node_id, user_id, content, properties, importance",
     "relationships": "source_type, source_id, relationship_type, target_type, target_id, interaction_count",

@@ -1,14 +1,17 @@
 """Options, help, exit codes and errors of the command."""
 
 import json
+import re
 import signal
 import subprocess
 import unittest
 
-from cli_support import (CONVERSATION, INTERRUPTED, NOT_FOUND, OUTPUT_CLOSED, QUESTION_VECTORS, TIMEOUT, UNAVAILABLE,
-                         USAGE, CommandTest)
+from cli_support import (CONVERSATION, EXAMPLES, INTERRUPTED, NOT_FOUND, OUTPUT_CLOSED, QUESTION_VECTORS, TIMEOUT,
+                         UNAVAILABLE, USAGE, CommandTest)
 
-ENDLESS = ("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+COMMANDS = ("demo", "detect", "config show", "init", "status", "import", "context", "recall", "connected", "network",
+            "sql", "backup create", "backup restore", "backup verify", "completion bash")
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
 
 class GlobalOptions(CommandTest):
@@ -100,8 +103,7 @@ class Usage(CommandTest):
 
     def test_every_command_has_help(self):
         top = self.text("--help")
-        for command in ("demo", "detect", "config show", "init", "status", "import", "context", "recall", "connected",
-                        "network", "sql", "backup create", "backup restore", "backup verify", "completion bash"):
+        for command in COMMANDS:
             with self.subTest(command=command):
                 self.assertIn(command.split()[0], top)
                 text = self.text(*command.split(), "--help")
@@ -109,6 +111,15 @@ class Usage(CommandTest):
                 self.assertIn("--data-dir DIR", text)
                 self.assertLessEqual(max(map(len, text.splitlines())), 80)
         self.assertIn("Exit codes:", top)
+
+    def test_the_documentation_knows_every_option_and_exit_code(self):
+        page = (EXAMPLES.parent / "docs" / "command-line.md").read_text(encoding="utf-8")
+        for command in ("", *COMMANDS):
+            text = self.text(*command.split(), "--help")
+            for option in re.findall(r"^ +(?:-h, )?(--[a-z-]+)", text, re.MULTILINE):
+                self.assertIn(option, page, command)
+        for code in re.findall(r"^  (\d+)  ", self.text("--help"), re.MULTILINE):
+            self.assertRegex(page, rf"(?m)^\| {code} \|")
 
     def test_version(self):
         self.assertRegex(self.text("--version"), r"^whisperstore \d+\.\d+\.\d+\n$")
