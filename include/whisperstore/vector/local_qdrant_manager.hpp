@@ -31,7 +31,7 @@ namespace whisperstore {
 /// interrupts is, at the next opening for writing, either finished or has not happened; read-only
 /// managers may see `not_found` or `unavailable` until then. Backups lie outside of the folder.
 ///
-/// initialize() reads the vectors of all collections (about 1 s a million of 384 dimensions; when read-only, each
+/// initialize() reads the vectors of all collections (about 5 s a million of 384 dimensions; when read-only, each
 /// at its first use). Threads end with cleanup() or the destructor, which wait for running work.
 class LocalQdrantManager final : public VectorDatabaseManager
 {

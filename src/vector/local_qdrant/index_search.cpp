@@ -11,6 +11,40 @@ Selection::Selection(const VectorIndex& index, Filter filter)
     candidates_ = index.payload().candidates(filter_, std::max<std::size_t>(snapshot_.slots() / 2, 64));
 }
 
+// Candidates lie scattered in memory: waiting for one after the other would take most of the time of
+// a search. So what a block of them needs is asked for first and looked at afterwards.
+std::size_t Selection::match_candidates(std::size_t begin, std::size_t end, std::array<Slot, block_size>& block) const
+{
+    std::size_t count = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+        const Slot slot = (*candidates_)[i];
+        if (slot >= snapshot_.slots()) // came after the snapshot
+            continue;
+        block[count++] = slot;
+        snapshot_.prefetch_document(slot);
+    }
+    for (std::size_t i = 0; i < count; ++i)
+        if (snapshot_.visible(block[i]))
+            snapshot_.document(block[i]).metadata.prefetch();
+    std::size_t matching = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!matches(block[i]))
+            continue;
+        block[matching++] = block[i];
+        snapshot_.prefetch_vector(block[matching - 1]);
+    }
+    return matching;
+}
+
+std::size_t Selection::match_all(std::size_t begin, std::size_t end, std::array<Slot, block_size>& block) const
+{
+    std::size_t matching = 0;
+    for (std::size_t slot = begin; slot < end; ++slot)
+        if (matches(static_cast<Slot>(slot)))
+            block[matching++] = static_cast<Slot>(slot);
+    return matching;
+}
+
 namespace {
 
 struct Scored

@@ -4,6 +4,8 @@
 
 #include "vector/local_qdrant/vector_index.hpp"
 
+#include <algorithm>
+#include <array>
 #include <functional>
 
 namespace whisperstore::local_qdrant {
@@ -27,19 +29,28 @@ public:
     void for_each(const CheckPoint& check, Visit visit) const
     {
         const std::size_t count = effort();
-        for (std::size_t i = 0; i < count; ++i) {
-            if (i % documents_between_checks == 0 && check)
+        std::array<Slot, block_size> block;
+        for (std::size_t begin = 0; begin < count; begin += block_size) {
+            if (begin % documents_between_checks == 0 && check)
                 check();
-            const Slot slot = candidates_ ? (*candidates_)[i] : static_cast<Slot>(i);
-            // A candidate may have come after the snapshot was taken: it is not visible then.
-            if (slot < snapshot_.slots() && snapshot_.visible(slot) &&
-                (everything() || filter_.matches(snapshot_.document(slot).metadata)))
-                visit(slot);
+            const std::size_t end = std::min(begin + block_size, count);
+            const std::size_t matches =
+                candidates_ ? match_candidates(begin, end, block) : match_all(begin, end, block);
+            for (std::size_t i = 0; i < matches; ++i)
+                visit(block[i]);
         }
     }
 
 private:
-    static constexpr std::size_t documents_between_checks = 512;
+    static constexpr std::size_t block_size = 16;
+    static constexpr std::size_t documents_between_checks = 32 * block_size;
+    std::size_t match_candidates(std::size_t begin, std::size_t end, std::array<Slot, block_size>& block) const;
+    std::size_t match_all(std::size_t begin, std::size_t end, std::array<Slot, block_size>& block) const;
+    bool matches(Slot slot) const
+    {
+        return snapshot_.visible(slot) && (everything() || filter_.matches(snapshot_.document(slot).metadata));
+    }
+
     VectorIndex::Snapshot snapshot_;
     PackedFilter filter_;
     std::optional<std::vector<Slot>> candidates_; // none: scan all

@@ -51,6 +51,12 @@ public:
                 return;
         }
     }
+    /// Asks the processor to fetch the beginning.
+    void prefetch() const noexcept
+    {
+        __builtin_prefetch(bytes_.get());
+        __builtin_prefetch(bytes_.get() + 64);
+    }
     std::size_t memory() const noexcept { return size_; }
 
 private:

@@ -26,18 +26,21 @@ std::vector<SlotSet::Block>::iterator SlotSet::block_of(Slot slot) noexcept
 
 void SlotSet::insert(Slot slot)
 {
-    if (blocks_.empty())
-        blocks_.emplace_back();
-    auto block = blocks_.front().empty() ? blocks_.begin() : block_of(slot);
+    if (blocks_.empty() || slot > blocks_.back().back()) { // as slots mostly come
+        if (blocks_.empty() || blocks_.back().size() == largest_block)
+            blocks_.emplace_back();
+        blocks_.back().push_back(slot);
+        ++size_;
+        return;
+    }
+    const auto block = block_of(slot);
     const auto place = std::ranges::lower_bound(*block, slot);
     if (place != block->end() && *place == slot)
         return;
     block->insert(place, slot);
     ++size_;
     if (block->size() > largest_block) {
-        // Slots mostly come in rising order: then the full block stays full.
-        const bool rising = block->back() == slot && std::next(block) == blocks_.end();
-        const auto half = rising ? std::prev(block->end()) : block->begin() + largest_block / 2;
+        const auto half = block->begin() + largest_block / 2;
         Block upper(half, block->end());
         block->erase(half, block->end());
         blocks_.insert(std::next(block), std::move(upper));
