@@ -25,6 +25,24 @@ constexpr std::size_t cache_capacity = 64;
 constexpr int operations_per_call = 1000;
 constexpr int calls_in_budget = 3;
 
+/// The error number of a failed write that had no space; 0 for other failures.
+int out_of_space(sqlite3* handle, int extended)
+{
+    if (extended != SQLITE_IOERR_WRITE && extended != SQLITE_IOERR_TRUNCATE)
+        return 0;
+    sqlite3_file* log = nullptr;
+    sqlite3_file* file = nullptr;
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    for (sqlite3_file* one : {log, file}) {
+        int reason = 0;
+        if (one && one->pMethods && one->pMethods->xFileControl(one, SQLITE_FCNTL_LAST_ERRNO, &reason) == SQLITE_OK &&
+            (reason == ENOSPC || reason == EDQUOT || reason == EFBIG))
+            return reason;
+    }
+    return 0;
+}
+
 } // namespace
 
 Statement::Statement(Connection& connection, sqlite3_stmt* handle, bool cached) noexcept
@@ -239,9 +257,8 @@ void Connection::fail(int code)
     const bool own = handle_ && (extended & 0xFF) == (code & 0xFF);
     const int known = own ? extended : code;
     std::string detail = own ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
-    // A quota or a limit on file sizes is a full disk, which SQLite tells of ENOSPC only.
-    const int reason = handle_ && (known & 0xFF) == SQLITE_IOERR ? sqlite3_system_errno(handle_) : 0;
-    if (reason == ENOSPC || reason == EDQUOT || reason == EFBIG)
+    // A quota or a limit on file sizes is a full disk, too; SQLite itself knows ENOSPC only.
+    if (const int reason = handle_ ? out_of_space(handle_, known) : 0)
         throw make_error(SQLITE_FULL, detail + ": " + std::generic_category().message(reason), options_.path,
                          options_.backend);
     throw make_error(known, detail, options_.path, options_.backend);

@@ -30,7 +30,29 @@ private:
 class ThreadJob final : public Job
 {
 public:
-    explicit ThreadJob(std::function<void()> interrupt) : interrupt_(std::move(interrupt)) {}
+    ThreadJob(std::function<void()> work, std::function<void()> interrupt)
+        : work_(std::move(work)), interrupt_(std::move(interrupt))
+    {
+    }
+
+    void run() noexcept
+    {
+        if (!begin())
+            return;
+        std::exception_ptr error;
+        try {
+            work_();
+        } catch (const StorageError& failure) {
+            error = is_interrupt(failure) && abort_reason() != AbortReason::none
+                        ? std::make_exception_ptr(abort_error(abort_reason(), "the operation"))
+                        : std::make_exception_ptr(failure);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        // Before the caller goes on: what the work holds (a store, an adapter) may be its caller's to end.
+        work_ = nullptr;
+        complete(std::move(error));
+    }
 
 protected:
     void on_abort() noexcept override
@@ -40,6 +62,7 @@ protected:
     }
 
 private:
+    std::function<void()> work_;
     std::function<void()> interrupt_;
 };
 
@@ -68,7 +91,11 @@ public:
         }
         error_ = std::move(error);
     }
-    void finish() noexcept { complete(std::move(error_)); }
+    void finish() noexcept
+    {
+        work_ = nullptr; // before the caller goes on: see ThreadJob
+        complete(std::move(error_));
+    }
 
 protected:
     void on_abort() noexcept override { stopper_.stop(); }
@@ -294,25 +321,11 @@ awaitable<void> Store::read(std::function<void(Connection&)> work, OperationCont
 
 awaitable<void> run_on_thread(std::function<void()> work, OperationContext context, std::function<void()> interrupt)
 {
-    auto job = std::make_shared<ThreadJob>(std::move(interrupt));
-    std::function<void(std::shared_ptr<Job>)> submit = [work = std::move(work)](const std::shared_ptr<Job>& self) {
-        std::thread([work, self] {
-            if (!self->begin())
-                return;
-            std::exception_ptr error;
-            try {
-                work();
-            } catch (const StorageError& failure) {
-                error = is_interrupt(failure) && self->abort_reason() != AbortReason::none
-                            ? std::make_exception_ptr(abort_error(self->abort_reason(), "the operation"))
-                            : std::make_exception_ptr(failure);
-            } catch (...) {
-                error = std::current_exception();
-            }
-            self->complete(std::move(error));
-        }).detach();
+    auto job = std::make_shared<ThreadJob>(std::move(work), std::move(interrupt));
+    std::function<void(std::shared_ptr<Job>)> submit = [](const std::shared_ptr<Job>& self) {
+        std::thread([self] { static_cast<ThreadJob&>(*self).run(); }).detach();
     };
-    co_await Job::wait(job, std::move(submit), std::move(context));
+    co_await Job::wait(std::move(job), std::move(submit), std::move(context));
 }
 
 } // namespace whisperstore::sqlite

@@ -212,7 +212,7 @@ TEST_P(Database, EverythingIsClosedAfterDisconnect)
 
 TEST_P(Database, AnAdapterMayBeDroppedWithWorkUnderWay)
 {
-    for (int round = 0; round < 5; ++round) {
+    for (int round = 0; round < 2; ++round) {
         auto other = GetParam().make(directory / ("dropped" + std::to_string(round)));
         run(other->connect());
         run(other->execute_query("CREATE TABLE t (a BIGINT)"));
