@@ -72,7 +72,6 @@ awaitable<void> write(Database database, std::vector<Item> items, OperationConte
 {
     auto state = co_await read_state(database, items, false, context);
     while (true) {
-        context.check_deadline(database->database_type(), "write");
         std::vector<Query> writes = plan(items, state);
         if (writes.empty())
             co_return;

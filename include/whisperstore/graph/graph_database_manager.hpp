@@ -108,8 +108,7 @@ struct Relationship
 /// kind (integers and reals are two: write 1.0 among reals), integers have 64 bits and a sign; keys are non-empty UTF-8
 /// of at most 255 bytes; nesting is `invalid_argument`. Three properties have a meaning: `importance` (number, of
 /// memories; default 0.5), `user_id` (text: the owner of a memory, topic, emotion or fact) and, on relationships,
-/// `strength` (number 0-1; default 0.5). Relationship types are
-/// `[A-Z][A-Z0-9_]{0,63}`.
+/// `strength` (number 0-1; default 0.5). Relationship types are `[A-Z][A-Z0-9_]{0,63}`.
 ///
 /// A memory without the property `user_id` belongs to the user of the first relationship that led from a user to it. An
 /// owner must exist (`not_found`). Users see their own nodes, other users, and the topics, emotions and facts that
@@ -155,8 +154,8 @@ public:
     /// nodes (by type in the order of NodeType, then id). A memory is kept when any word of `context_words` is a
     /// substring (case folded) of its content, of a property value (but of `user_id`), or of the content, a property
     /// value or (of topics and emotions) the id of a node between the user and the memory on that path; words are
-    /// parted by white space, and without words all are kept. Order: depth, importance descending, id. \throws
-    /// StorageError not_found for an unknown user.
+    /// parted by white space, and without words all are kept. Order: depth, importance descending, id.
+    /// \throws StorageError not_found for an unknown user.
     virtual awaitable<std::vector<ConnectedMemory>>
     find_connected_memories(std::string user_id, std::string context_words, int max_depth = 3, std::int64_t limit = 50,
                             OperationContext context = OperationContext()) = 0;

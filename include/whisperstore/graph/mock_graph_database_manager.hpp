@@ -11,22 +11,21 @@ namespace whisperstore {
 
 class AbstractDatabaseAdapter;
 
-/// Keeps the graph in the tables graph_nodes, relationships and users of any database adapter, with the behaviour of
-/// the graph servers.
+/// Keeps the graph in the tables graph_nodes, relationships and users of any database adapter, with the
+/// behaviour of the graph servers.
 ///
 /// Beside the rules of the interface:
-/// - A user node has a row in `users`, made where it is missing; its `username` is the property of that name, or else
-/// the
-///   user's id. A user deleted in the database takes the node, the nodes they own and every edge along. delete_node()
-///   of a user leaves the row in `users`, and with it their conversations.
+/// - A user node has a row in `users`, made where it is missing. Its `username` is the property of that
+///   name, or else the user's id.
+/// - A user deleted in the database takes the node, the nodes they own and every edge along.
+///   delete_node() of a user leaves the row in `users`, and with it their conversations.
 /// - An owner (`user_id`) that has no row in `users` is `not_found`.
-/// - Upserts compare and swap: of any number at once, none is lost. One that would change nothing does not write.
-/// - A search reads one statement, so it sees one state of the graph. Its cost grows with what the user owns and,
-/// beyond
-///   three edges, with what is shared around them.
+/// - Upserts compare and swap: of any number at once, none is lost. One that would change nothing does
+///   not write.
+/// - An answer comes from one statement, and so from one state of the graph. Its cost grows with what the
+///   user owns and, beyond three edges, with what is shared around them.
 ///
-/// The adapter is shared, and its owner connects and disconnects it. Operations go on safely when the manager goes
-/// first.
+/// The adapter is shared; its owner connects and disconnects it.
 class MockGraphDatabaseManager final : public GraphDatabaseManager
 {
 public:
