@@ -152,6 +152,7 @@ TEST(SqlLexer, BadTextsAreRefused)
     EXPECT_STORAGE_ERROR(translate(std::string_view("SELECT 1\0", 9), postgresql), invalid_argument);
     EXPECT_STORAGE_ERROR(translate("SELECT a ?? b", sqlite), unsupported);
     EXPECT_STORAGE_ERROR(translate("SELECT @a", sqlite), invalid_argument);
+    EXPECT_STORAGE_ERROR(translate("SELECT :1a", sqlite), invalid_argument);
     EXPECT_STORAGE_ERROR(translate("SELECT [a", sqlite), syntax);
     EXPECT_STORAGE_ERROR(translate("SELECT `a", sqlite), syntax);
     EXPECT_STORAGE_ERROR(translate("SELECT E'\\u12'", sqlite), syntax);

@@ -342,6 +342,8 @@ private:
             return Before::other;
         }
         const bool is_slice = brackets_ > 0 && before_ == Before::operand;
+        if (is_sqlite() && !is_identifier_start(peek(1)) && is_identifier_part(peek(1)))
+            throw invalid("the name of a placeholder begins with a letter or '_'"); // SQLite would take it for one
         if (is_slice || !is_identifier_start(peek(1))) {
             copy(1);
             return Before::other;
