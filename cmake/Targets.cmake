@@ -17,9 +17,9 @@ if(WHISPERSTORE_SANITIZE)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # -fpch-preprocess lets ccache see through the precompiled header; GCC 12 gives false
-  # -Wmaybe-uninitialized and -Wrestrict reports inside coroutine frames and std::string.
+  # -Wmaybe-uninitialized, -Wmismatched-new-delete and -Wrestrict reports inside coroutine frames and std::string.
   target_compile_options(whisperstore_build_flags INTERFACE
-    -fpch-preprocess -Wno-maybe-uninitialized -Wno-restrict -Wno-dangling-pointer)
+    -fpch-preprocess -Wno-maybe-uninitialized -Wno-mismatched-new-delete -Wno-restrict -Wno-dangling-pointer)
 elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(whisperstore_build_flags INTERFACE -Xclang -fno-pch-timestamp)
 endif()
