@@ -105,6 +105,16 @@ TEST_F(LocalQdrantArchive, ABackupIsOneFileInNoNeedOfOthers)
     expect_state_of_backup();
 }
 
+TEST_F(LocalQdrantArchive, ACollectionsFileIsABackupOfIt)
+{
+    run(vectors->cleanup());
+    std::filesystem::copy_file(folder() / "docs.db", directory / "copy");
+    run(vectors->initialize());
+    run(vectors->restore_collections(directory / "copy"));
+    EXPECT_EQ(run(vectors->list_collections()), Ids{"docs"});
+    EXPECT_EQ(found({1, 0.1F, 0.01F}), (Ids{"a", "b", "c"}));
+}
+
 class DamagedArchive : public LocalQdrantArchive,
                        public testing::WithParamInterface<std::pair<const char*, const char*>>
 {
@@ -126,7 +136,8 @@ using Damage = std::pair<const char*, const char*>;
 INSTANTIATE_TEST_SUITE_P(
     LocalQdrant, DamagedArchive,
     testing::Values(Damage{"corrupt", "PRAGMA application_id = 7"},
-                    Damage{"version_mismatch", "PRAGMA user_version = 2"}, Damage{"corrupt", "PRAGMA foreign_keys = OFF; DROP TABLE collections"},
+                    Damage{"version_mismatch", "PRAGMA user_version = 2"},
+                    Damage{"corrupt", "PRAGMA foreign_keys = OFF; DROP TABLE collections"},
                     Damage{"corrupt", "UPDATE collections SET name = '../escape' WHERE name = 'docs'"},
                     Damage{"corrupt", "UPDATE collections SET name = 'a/b' WHERE name = 'docs'"},
                     Damage{"corrupt", "UPDATE collections SET embedding_dimension = 4"},

@@ -95,8 +95,13 @@ void write_archive(const fs::path& path, const std::vector<std::pair<std::string
             sqlite::Connection source(reading(file));
             const sqlite::Stopper::Scope scope(stopper, source);
             source.execute("BEGIN"); // one snapshot, however many writes come meanwhile
-            const StoredCollection stored = read_own_collection(source);
-            copy_documents(source, stored.number, archive, insert_collection(archive, name, stored.config), stopper);
+            try {
+                const StoredCollection stored = read_own_collection(source);
+                copy_documents(source, stored.number, archive, insert_collection(archive, name, stored.config),
+                               stopper);
+            } catch (const StorageError& error) {
+                throw as_damage(error, file);
+            }
         }
         archive.execute("COMMIT");
         const sqlite::Stopper::Scope scope(stopper, archive);

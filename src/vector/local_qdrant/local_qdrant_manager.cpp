@@ -7,8 +7,8 @@
 namespace whisperstore {
 
 using local_qdrant::backend;
-using local_qdrant::Collection;
 using local_qdrant::OpenStore;
+using OpenCollection = std::shared_ptr<local_qdrant::Collection>;
 
 class LocalQdrantManager::Impl
 {
@@ -78,6 +78,21 @@ public:
                                std::move(details));
         } catch (...) {
             rethrow_as_storage_error(backend, operation);
+        }
+    }
+
+    /// Runs `work(collection)`, which returns an awaitable, as an operation on a collection.
+    template <typename T, typename Work>
+    static awaitable<T> on_collection(std::shared_ptr<Impl> impl, std::string_view operation, std::string collection,
+                                      OperationContext context, Work work)
+    {
+        context.check_deadline(backend, operation);
+        try {
+            const auto store = impl->store();
+            const OpenCollection found = co_await store->find(collection, std::move(context));
+            co_return co_await work(found);
+        } catch (...) {
+            impl->fail(operation, collection);
         }
     }
 
@@ -179,29 +194,16 @@ awaitable<std::vector<std::string>> LocalQdrantManager::list_collections(Operati
 
 awaitable<CollectionConfig> LocalQdrantManager::get_collection(std::string collection_name, OperationContext context)
 {
-    const auto impl = impl_;
-    context.check_deadline(backend, "get_collection");
-    try {
-        const auto store = impl->store();
-        const auto found = co_await store->find(collection_name, std::move(context));
-        co_return found->config();
-    } catch (...) {
-        impl->fail("get_collection", collection_name);
-    }
+    const auto work = [](OpenCollection found) -> awaitable<CollectionConfig> { co_return found->config(); };
+    co_return co_await Impl::on_collection<CollectionConfig>(impl_, "get_collection", std::move(collection_name),
+                                                             std::move(context), work);
 }
 
 awaitable<void> LocalQdrantManager::store_documents(std::string collection, std::vector<VectorDocument> documents,
                                                     OperationContext context)
 {
-    const auto impl = impl_;
-    context.check_deadline(backend, "store_documents");
-    try {
-        const auto store = impl->store();
-        const auto found = co_await store->find(collection, context);
-        co_await found->store(std::move(documents), std::move(context));
-    } catch (...) {
-        impl->fail("store_documents", collection);
-    }
+    const auto work = [&](OpenCollection found) { return found->store(std::move(documents), context); };
+    co_await Impl::on_collection<void>(impl_, "store_documents", std::move(collection), context, work);
 }
 
 awaitable<std::vector<SearchResult>> LocalQdrantManager::search_similar(std::string collection,
@@ -210,109 +212,72 @@ awaitable<std::vector<SearchResult>> LocalQdrantManager::search_similar(std::str
                                                                         OperationContext context)
 {
     const auto impl = impl_;
-    context.check_deadline(backend, "search_similar");
     const auto start = std::chrono::steady_clock::now();
-    try {
-        const auto store = impl->store();
-        const auto found = co_await store->find(collection, context);
-        std::vector<SearchResult> results =
-            co_await found->search(query_embedding, limit, std::move(filters), std::move(context));
-        impl->record_search(std::chrono::steady_clock::now() - start);
-        co_return results;
-    } catch (...) {
-        impl->fail("search_similar", collection);
-    }
+    const auto work = [&](OpenCollection found) {
+        return found->search(query_embedding, limit, std::move(filters), context);
+    };
+    std::vector<SearchResult> results = co_await Impl::on_collection<std::vector<SearchResult>>(
+        impl, "search_similar", std::move(collection), context, work);
+    impl->record_search(std::chrono::steady_clock::now() - start);
+    co_return results;
 }
 
 awaitable<std::vector<VectorDocument>>
 LocalQdrantManager::get_documents(std::string collection, std::vector<std::string> doc_ids, OperationContext context)
 {
-    const auto impl = impl_;
-    context.check_deadline(backend, "get_documents");
-    try {
-        const auto store = impl->store();
-        const auto found = co_await store->find(collection, context);
-        co_return co_await found->get(std::move(doc_ids), std::move(context));
-    } catch (...) {
-        impl->fail("get_documents", collection);
-    }
+    const auto work = [&](OpenCollection found) { return found->get(std::move(doc_ids), context); };
+    co_return co_await Impl::on_collection<std::vector<VectorDocument>>(impl_, "get_documents", std::move(collection),
+                                                                        context, work);
 }
 
 awaitable<bool> LocalQdrantManager::delete_document(std::string collection, std::string doc_id,
                                                     OperationContext context)
 {
-    const auto impl = impl_;
-    context.check_deadline(backend, "delete_document");
-    try {
-        const auto store = impl->store();
-        const auto found = co_await store->find(collection, context);
-        co_return co_await found->remove(std::move(doc_id), std::move(context));
-    } catch (...) {
-        impl->fail("delete_document", collection);
-    }
+    const auto work = [&](OpenCollection found) { return found->remove(std::move(doc_id), context); };
+    co_return co_await Impl::on_collection<bool>(impl_, "delete_document", std::move(collection), context, work);
 }
 
 awaitable<std::uint64_t> LocalQdrantManager::delete_documents(std::string collection, Filter filters,
                                                               OperationContext context)
 {
-    const auto impl = impl_;
-    context.check_deadline(backend, "delete_documents");
-    try {
-        const auto store = impl->store();
-        const auto found = co_await store->find(collection, context);
-        co_return co_await found->remove_matching(std::move(filters), std::move(context));
-    } catch (...) {
-        impl->fail("delete_documents", collection);
-    }
+    const auto work = [&](OpenCollection found) { return found->remove_matching(std::move(filters), context); };
+    co_return co_await Impl::on_collection<std::uint64_t>(impl_, "delete_documents", std::move(collection), context,
+                                                          work);
 }
 
 awaitable<Page<VectorDocument>> LocalQdrantManager::scroll(std::string collection, std::size_t page_size,
                                                            std::optional<PageCursor> cursor, Filter filters,
                                                            OperationContext context)
 {
-    const auto impl = impl_;
-    context.check_deadline(backend, "scroll");
-    try {
-        const auto store = impl->store();
-        const auto found = co_await store->find(collection, context);
-        co_return co_await found->scroll(page_size, std::move(cursor), std::move(filters), std::move(context));
-    } catch (...) {
-        impl->fail("scroll", collection);
-    }
+    const auto work = [&](OpenCollection found) {
+        return found->scroll(page_size, std::move(cursor), std::move(filters), context);
+    };
+    co_return co_await Impl::on_collection<Page<VectorDocument>>(impl_, "scroll", std::move(collection), context, work);
 }
 
 awaitable<std::uint64_t> LocalQdrantManager::count_documents(std::string collection, Filter filters,
                                                              OperationContext context)
 {
-    const auto impl = impl_;
-    context.check_deadline(backend, "count_documents");
-    try {
-        const auto store = impl->store();
-        const auto found = co_await store->find(collection, context);
-        co_return co_await found->count(std::move(filters), std::move(context));
-    } catch (...) {
-        impl->fail("count_documents", collection);
-    }
+    const auto work = [&](OpenCollection found) { return found->count(std::move(filters), context); };
+    co_return co_await Impl::on_collection<std::uint64_t>(impl_, "count_documents", std::move(collection), context,
+                                                          work);
 }
 
 awaitable<CollectionStats> LocalQdrantManager::get_collection_stats(std::string collection, OperationContext context)
 {
-    const auto impl = impl_;
-    context.check_deadline(backend, "get_collection_stats");
-    try {
-        const auto store = impl->store();
-        const auto found = co_await store->find(collection, context);
-        CollectionStats stats;
-        stats.name = collection;
-        stats.document_count = co_await found->count(Filter(), std::move(context));
+    CollectionStats stats;
+    const auto work = [&](OpenCollection found) -> awaitable<std::uint64_t> {
         stats.embedding_dimension = found->config().embedding_dimension;
         stats.distance_metric = found->config().distance_metric;
-        stats.disk_bytes = store->directory().bytes_of(collection);
         stats.memory_bytes = found->memory();
-        co_return stats;
-    } catch (...) {
-        impl->fail("get_collection_stats", collection);
-    }
+        return found->count(Filter(), context);
+    };
+    const auto store = impl_->store_if_open();
+    stats.name = collection;
+    stats.document_count = co_await Impl::on_collection<std::uint64_t>(impl_, "get_collection_stats",
+                                                                       std::move(collection), context, work);
+    stats.disk_bytes = store->directory().bytes_of(stats.name);
+    co_return stats;
 }
 
 awaitable<void> LocalQdrantManager::backup_collections(std::filesystem::path backup_path, OperationContext context)

@@ -2,9 +2,13 @@
 
 #include <whisperstore/core/error.hpp>
 
+#include <boost/asio/post.hpp>
+
 namespace whisperstore::local_qdrant {
 
-class SearchPool::SearchJob final : public Job
+namespace {
+
+class SearchJob final : public Job
 {
 public:
     explicit SearchJob(std::function<void(const CheckPoint&)> work) : work_(std::move(work)) {}
@@ -29,11 +33,9 @@ private:
     std::function<void(const CheckPoint&)> work_;
 };
 
-SearchPool::SearchPool(std::size_t threads)
-{
-    for (std::size_t i = 0; i < threads; ++i)
-        threads_.emplace_back([this] { loop(); });
-}
+} // namespace
+
+SearchPool::SearchPool(std::size_t threads) : threads_(threads) {}
 
 SearchPool::~SearchPool() { stop(); }
 
@@ -43,40 +45,20 @@ void SearchPool::stop() noexcept
         const std::lock_guard lock(mutex_);
         stopping_ = true;
     }
-    wake_.notify_all();
-    for (std::thread& thread : threads_)
-        if (thread.joinable())
-            thread.join();
-}
-
-void SearchPool::loop()
-{
-    while (true) {
-        std::shared_ptr<SearchJob> job;
-        {
-            std::unique_lock lock(mutex_);
-            wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-            if (queue_.empty())
-                return;
-            job = std::move(queue_.front());
-            queue_.pop_front();
-        }
-        if (job->begin())
-            job->run();
-    }
+    threads_.join();
 }
 
 awaitable<void> SearchPool::run(std::function<void(const CheckPoint&)> work, OperationContext context)
 {
     auto job = std::make_shared<SearchJob>(std::move(work));
     std::function<void(std::shared_ptr<Job>)> submit = [this, job](const std::shared_ptr<Job>&) {
-        {
-            const std::lock_guard lock(mutex_);
-            if (stopping_)
-                throw StorageError(StorageErrc::closed, "the vector store was closed");
-            queue_.push_back(job);
-        }
-        wake_.notify_one();
+        const std::lock_guard lock(mutex_); // what is queued before a stop still runs
+        if (stopping_)
+            throw StorageError(StorageErrc::closed, "the vector store was closed");
+        asio::post(threads_, [job] {
+            if (job->begin())
+                job->run();
+        });
     };
     co_await Job::wait(job, std::move(submit), std::move(context));
 }

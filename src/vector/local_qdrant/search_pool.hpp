@@ -4,9 +4,7 @@
 #include "core/job.hpp"
 #include "vector/local_qdrant/index_search.hpp"
 
-#include <condition_variable>
-#include <deque>
-#include <thread>
+#include <boost/asio/thread_pool.hpp>
 
 namespace whisperstore::local_qdrant {
 
@@ -23,14 +21,9 @@ public:
     void stop() noexcept;
 
 private:
-    class SearchJob;
-    void loop();
-
     std::mutex mutex_;
-    std::condition_variable wake_;
-    std::deque<std::shared_ptr<SearchJob>> queue_;
     bool stopping_ = false;
-    std::vector<std::thread> threads_;
+    asio::thread_pool threads_;
 };
 
 } // namespace whisperstore::local_qdrant
