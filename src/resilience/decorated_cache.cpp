@@ -17,7 +17,7 @@ constexpr auto operations = numbered(std::array{
     Operation{"remove_message", 0, Repeatable::no, every_layer}, // tells whether it was there
     Operation{"clear_channel_cache", 0, Repeatable::yes, every_layer},
     Operation{"get_cache_stats", 0, Repeatable::yes, every_layer},
-    Operation{read_history_operation, 0, Repeatable::yes, foreign},
+    Operation{read_history_operation, 0, Repeatable::no, foreign},
 });
 
 consteval const Operation& operation(std::string_view name) { return operations[place_of(operations, name)]; }

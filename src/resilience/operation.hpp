@@ -37,8 +37,9 @@ inline constexpr Passes opening{true, true, false, true, false, true};
 inline constexpr Passes inside{true, false, false, true, false, false};
 /// Commands that end something or bring the next piece of a stream.
 inline constexpr Passes observed{false, false, false, true, false, false};
-/// The history source of a cache: it calls another store, which has decorators of its own.
-inline constexpr Passes foreign{true, true, false, false, false, true};
+/// The history source of a cache: it calls another store, which has decorators of its own, and every
+/// caller that waits for it has a deadline of its own.
+inline constexpr Passes foreign{false, false, false, false, false, false};
 
 struct Operation
 {

@@ -90,9 +90,13 @@ StorageError PolicyCall::attempt_error()
         rethrow_as_storage_error(chain_.identity_.backend, operation_.name);
     } catch (const StorageError& error) {
         caught = error;
-    } catch (...) {
-        finish(std::nullopt, Outcome::unknown, "an exception that is no StorageError");
-        throw;
+    } catch (const std::exception& error) {
+        if (operation_.name != read_history_operation) {
+            finish(std::nullopt, Outcome::unknown, error.what());
+            throw;
+        }
+        // The application's own function may throw what it likes.
+        caught = StorageError(StorageErrc::unavailable, error.what());
     }
     const bool timed_out = caught->errc() == StorageErrc::timeout && attempt_end_ && time_ >= *attempt_end_;
     // The caller's own time is not over, so for the call as a whole this passes.
@@ -111,7 +115,7 @@ StorageError PolicyCall::attempt_error()
 
 bool PolicyCall::wants_retry(const StorageError& error) const noexcept
 {
-    // A history that cannot be read has been tried again where it is read.
+    // A history is read by another store, and that has tried again.
     const bool tried_below = error.operation() == read_history_operation && operation_.name != read_history_operation;
     return operation_.passes.retry && attempts_ < chain_.config_.retry_attempts && error.retryable() && !tried_below;
 }

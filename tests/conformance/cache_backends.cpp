@@ -1,4 +1,5 @@
 #include "conformance/cache_conformance.hpp"
+#include "conformance/decorated.hpp"
 
 #include <whisperstore/cache/hybrid_conversation_cache.hpp>
 
@@ -34,6 +35,15 @@ const std::vector<CacheBackend>& cache_backends()
         memory.cache_type = "memory";
         memory.make = memory_cache;
         list.push_back(memory);
+
+        CacheBackend decorated = memory;
+        decorated.name = "memory_decorated";
+        decorated.make = [](const CacheConfig& config) {
+            TestedCache tested = memory_cache(config);
+            tested.cache = decorate(std::move(tested.cache), every_layer());
+            return tested;
+        };
+        list.push_back(decorated);
         return list;
     }();
     return backends;

@@ -1,4 +1,5 @@
 #include "conformance/database_conformance.hpp"
+#include "conformance/decorated.hpp"
 
 #include <whisperstore/database/sqlite_adapter.hpp>
 
@@ -18,6 +19,13 @@ const std::vector<DatabaseBackend>& database_backends()
         };
         sqlite.endless_query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
         list.push_back(sqlite);
+
+        DatabaseBackend decorated = sqlite;
+        decorated.name = "sqlite_decorated";
+        decorated.make = [make = sqlite.make](const std::filesystem::path& directory) {
+            return decorate(make(directory), every_layer());
+        };
+        list.push_back(decorated);
         return list;
     }();
     return backends;

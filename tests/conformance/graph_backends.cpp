@@ -1,3 +1,4 @@
+#include "conformance/decorated.hpp"
 #include "conformance/graph_conformance.hpp"
 
 #include <whisperstore/database/sqlite_adapter.hpp>
@@ -19,6 +20,13 @@ const std::vector<GraphBackend>& graph_backends()
             return std::make_shared<MockGraphDatabaseManager>(database);
         };
         list.push_back(sqlite);
+
+        GraphBackend decorated = sqlite;
+        decorated.name = "sqlite_decorated";
+        decorated.make = [make = sqlite.make](const std::filesystem::path& directory) {
+            return decorate(make(directory), every_layer());
+        };
+        list.push_back(decorated);
         return list;
     }();
     return backends;

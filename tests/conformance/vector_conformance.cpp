@@ -491,7 +491,7 @@ TEST_P(Vectors, CountsAndStatistics)
     EXPECT_EQ(run(vectors->get_cache_hit_rate()), 0.0);
     search(some_vector(1));
     EXPECT_GT(run(vectors->get_avg_search_time()), 0.0);
-    EXPECT_EQ(vectors->vector_database_type(), GetParam().name);
+    EXPECT_EQ(vectors->vector_database_type(), GetParam().type);
     EXPECT_FALSE(vectors->endpoints().empty());
 }
 
@@ -576,7 +576,7 @@ TEST_P(Vectors, ClosedBeforeInitializeAndAfterCleanup)
 TEST_P(Vectors, ErrorsNameTheBackendAndTheOperation)
 {
     const StorageError error = error_of([&] { run(vectors->count_documents("none")); });
-    EXPECT_EQ(error.backend(), GetParam().name);
+    EXPECT_EQ(error.backend(), GetParam().type);
     EXPECT_EQ(error.operation(), "count_documents");
     EXPECT_FALSE(error.retryable());
 }

@@ -14,6 +14,7 @@ namespace whisperstore::test {
 struct VectorBackend
 {
     std::string name;
+    std::string type; ///< what vector_database_type() says
     /// A manager on an empty store of its own that lives in `directory` (or is named after it).
     std::function<std::shared_ptr<VectorDatabaseManager>(const std::filesystem::path& directory)> make;
     /// A batch is stored whole or not at all, and a search sees all of it or nothing.

@@ -42,8 +42,9 @@ std::shared_ptr<AbstractDatabaseAdapter> decorate(std::shared_ptr<AbstractDataba
 std::shared_ptr<VectorDatabaseManager> decorate(std::shared_ptr<VectorDatabaseManager> vector_db,
                                                 const ResilienceConfig& config,
                                                 std::shared_ptr<OperationObserver> observer = nullptr);
-/// The history source given to the result is observed as `read_history` and made again like any
-/// read; a history that cannot be read is not held against the cache.
+/// The history source given to the result is only observed, as `read_history`: it calls another store,
+/// which has decorators of its own. When it fails, that is neither tried again by the cache nor held
+/// against it.
 std::shared_ptr<ConversationCacheManager> decorate(std::shared_ptr<ConversationCacheManager> cache,
                                                    const ResilienceConfig& config,
                                                    std::shared_ptr<OperationObserver> observer = nullptr);
