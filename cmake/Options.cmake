@@ -17,7 +17,6 @@ option(WHISPERSTORE_WITH_MEMORY_CACHE "In-memory conversation cache" ON)
 
 option(WHISPERSTORE_BUILD_CLI "The whisperstore command" ${PROJECT_IS_TOP_LEVEL})
 option(WHISPERSTORE_BUILD_TESTS "Tests" ${PROJECT_IS_TOP_LEVEL})
-option(WHISPERSTORE_BUILD_EXAMPLES "Examples" ${PROJECT_IS_TOP_LEVEL})
 option(WHISPERSTORE_WARNINGS_AS_ERRORS "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
 option(WHISPERSTORE_BUILD_BENCHMARKS "Benchmarks beside raw drivers (bench/)" OFF)
 set(WHISPERSTORE_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread")

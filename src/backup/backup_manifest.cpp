@@ -71,7 +71,7 @@ json::object BackupManifest::to_dict() const
         item["type"] = component.type;
         item["path"] = component.path.filename().string();
         item["sha256"] = component.sha256;
-        item["size_bytes"] = component.size_bytes;
+        item["size_bytes"] = static_cast<std::int64_t>(component.size_bytes);
         item["backend"] = component.backend;
         list.push_back(std::move(item));
     }

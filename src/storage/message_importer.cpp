@@ -330,11 +330,11 @@ private:
 json::object ImportReport::to_json() const
 {
     json::object out;
-    out["messages"] = messages;
-    out["imported"] = imported;
-    out["known"] = known;
-    out["documents"] = documents;
-    out["relationships"] = relationships;
+    out["messages"] = static_cast<std::int64_t>(messages);
+    out["imported"] = static_cast<std::int64_t>(imported);
+    out["known"] = static_cast<std::int64_t>(known);
+    out["documents"] = static_cast<std::int64_t>(documents);
+    out["relationships"] = static_cast<std::int64_t>(relationships);
     out["seconds"] = seconds;
     return out;
 }

@@ -20,6 +20,12 @@ step(${CMAKE_COMMAND} -G Ninja -S ${EXAMPLE} -B ${WORK_FOLDER}/build -DCMAKE_BUI
      -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_PREFIX_PATH=${WORK_FOLDER}/installed -DBoost_DIR=${BOOST})
 step(${CMAKE_COMMAND} --build ${WORK_FOLDER}/build)
 
+# Boost was needed to build only.
+execute_process(COMMAND ldd ${WORK_FOLDER}/build/${PROGRAM} OUTPUT_VARIABLE libraries COMMAND_ERROR_IS_FATAL ANY)
+if(libraries MATCHES "boost|not found")
+  message(FATAL_ERROR "the example cannot run everywhere:\n${libraries}")
+endif()
+
 # The backends of a laptop, wherever the test runs.
 execute_process(
   COMMAND ${CMAKE_COMMAND} -E env
