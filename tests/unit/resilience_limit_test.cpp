@@ -1,8 +1,7 @@
 #include "resilience/concurrency_limit.hpp"
+#include "support/cancellable.hpp"
 #include "support/run.hpp"
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -11,6 +10,7 @@
 #include <atomic>
 #include <future>
 #include <random>
+#include <thread>
 #include <vector>
 
 namespace whisperstore::test {
@@ -18,32 +18,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A waiting acquire() that can be cancelled from any thread.
-class Waiting
-{
-public:
-    Waiting(ConcurrencyLimit& limit, OperationContext context) : strand_(asio::make_strand(pool()))
-    {
-        result_ = asio::co_spawn(strand_, limit.acquire(std::move(context)),
-                                 asio::bind_cancellation_slot(signal_.slot(), asio::use_future));
-    }
-    void cancel()
-    {
-        asio::post(strand_, [this] { signal_.emit(asio::cancellation_type::terminal); });
-    }
-    Permit get() { return wait(std::move(result_)); }
-    bool done() const { return result_.wait_for(0s) == std::future_status::ready; }
-
-private:
-    asio::strand<asio::thread_pool::executor_type> strand_;
-    asio::cancellation_signal signal_;
-    std::future<Permit> result_;
-};
+using Waiting = Cancellable<Permit>;
 
 std::unique_ptr<Waiting> in_line(ConcurrencyLimit& limit, OperationContext context = OperationContext())
 {
     const std::uint32_t before = limit.in_line();
-    auto waiting = std::make_unique<Waiting>(limit, std::move(context));
+    auto waiting = std::make_unique<Waiting>(limit.acquire(std::move(context)));
     EXPECT_TRUE(eventually([&] { return limit.in_line() == before + 1; }));
     return waiting;
 }
@@ -77,7 +57,7 @@ TEST(ConcurrencyLimit, FirstComeFirstServed)
     auto second = in_line(limit);
     held.give_back();
     Permit given = first->get();
-    EXPECT_FALSE(second->done());
+    EXPECT_EQ(limit.in_line(), 1U);
     EXPECT_FALSE(limit.try_acquire()); // nobody passes those who wait
     given.give_back();
     EXPECT_TRUE(second->get());
@@ -216,8 +196,9 @@ TEST(ConcurrencyLimit, NoPlaceIsLostBetweenGivingAndCancelling)
         Permit held = limit.try_acquire();
         ASSERT_TRUE(held) << round;
         auto waiting = in_line(limit);
-        waiting->cancel(); // on its strand, while this thread gives the place back
+        std::thread canceller([&] { waiting->cancel(); });
         held.give_back();
+        canceller.join();
         try {
             EXPECT_TRUE(waiting->get());
             ++served;
