@@ -1,6 +1,6 @@
 #include "cache/channel_shard.hpp"
 
-#include <iterator>
+#include <ranges>
 #include <utility>
 
 namespace whisperstore {
@@ -112,10 +112,9 @@ void ChannelShard::written(ChannelNode& node, TimePoint now)
 
 ChannelNode* ChannelShard::least_recently_used(bool live)
 {
-    UseList& uses = by_use_[live ? 1 : 0];
-    for (auto node = uses.rbegin(); node != uses.rend(); ++node)
-        if (!node->reading)
-            return &*node;
+    for (ChannelNode& node : std::views::reverse(by_use_[live ? 1 : 0]))
+        if (!node.reading)
+            return &node;
     return nullptr;
 }
 
