@@ -22,13 +22,31 @@ constexpr auto inline_time = std::chrono::microseconds(200);
 
 using Clock = std::chrono::steady_clock;
 
+/// Looks at a file as it is: opening it for writing would turn any database to write-ahead logging.
+void check_before_opening(const std::filesystem::path& file, bool read_only)
+{
+    try {
+        check_marks(*sqlite::open_for_check(file, backend));
+    } catch (const StorageError& error) {
+        // A crash while a new file was turned to write-ahead logging left a rollback journal, which
+        // only a writer can play back.
+        if (read_only || !error.native_code().starts_with("SQLITE_READONLY_ROLLBACK"))
+            throw;
+        sqlite::OpenOptions options;
+        options.path = file;
+        options.archive = true;
+        options.backend = backend;
+        sqlite::Connection connection(std::move(options));
+        check_marks(connection);
+    }
+}
+
 } // namespace
 
 Collection::Collection(std::string name, Options options, const CheckPoint& check)
     : name_(std::move(name)), options_(std::move(options))
 {
-    // Looked at first as it is: opening for writing would turn any database to write-ahead logging.
-    check_marks(*sqlite::open_for_check(options_.file, backend));
+    check_before_opening(options_.file, options_.read_only);
     sqlite::StoreOptions store;
     store.open.path = options_.file;
     store.open.read_only = options_.read_only;
