@@ -60,16 +60,16 @@ struct Job::Initiation
                         alive->abort(AbortReason::timeout);
             });
         }
-        // Once handed over, the job may end and the coroutine's frame, with this object in it, may be
-        // gone before submit() returns: from here on only locals.
-        const auto hand_over = std::move(submit);
-        const auto handed = std::move(job);
+        // The job may end at any time from here on, but the coroutine goes on only after leave(): its
+        // frame holds this object, and what `submit` uses may live in it too.
+        const std::shared_ptr<Job> handed = job;
         try {
-            hand_over(handed);
+            submit(handed);
         } catch (...) {
             if (handed->begin())
                 handed->complete(std::current_exception());
         }
+        handed->leave();
     }
 };
 
@@ -99,10 +99,18 @@ void Job::abort(AbortReason reason) noexcept
 
 void Job::finish(std::exception_ptr error) noexcept
 {
-    // The timer and the slot belong to the coroutine's executor, so they are left there.
     if (!handler_)
         return; // nobody waits
-    asio::post(executor_, [self = shared_from_this(), error = std::move(error)]() mutable {
+    failure_ = std::move(error);
+    leave();
+}
+
+void Job::leave() noexcept
+{
+    if (inside_.fetch_sub(1, std::memory_order_acq_rel) != 1)
+        return;
+    // The timer and the slot belong to the coroutine's executor, so they are left there.
+    asio::post(executor_, [self = shared_from_this(), error = std::move(failure_)]() mutable {
         if (self->timer_)
             self->timer_->cancel();
         auto handler = std::move(self->handler_);

@@ -60,9 +60,13 @@ private:
     struct Initiation;
     enum class State : std::uint8_t { queued, running, done };
     void finish(std::exception_ptr error) noexcept;
+    /// Of two, the end of the job and that of its submission: the later one resumes the coroutine.
+    void leave() noexcept;
 
     std::atomic<State> state_{State::queued};
     std::atomic<AbortReason> abort_{AbortReason::none};
+    std::atomic<int> inside_{2}; // see leave()
+    std::exception_ptr failure_;
     const void* coroutine_ = nullptr;
     asio::any_completion_handler<void(std::exception_ptr)> handler_;
     asio::any_io_executor executor_;
