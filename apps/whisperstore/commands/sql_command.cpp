@@ -80,6 +80,7 @@ private:
             return print_records(rows);
         for (const Row& row : rows) {
             std::vector<Cell> cells;
+            cells.reserve(row.size());
             for (std::size_t i = 0; i < row.size(); ++i)
                 cells.emplace_back(text_of(row[i]), tone_of(row[i]));
             table_.row(std::move(cells));
