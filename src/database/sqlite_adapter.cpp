@@ -339,7 +339,11 @@ awaitable<void> SQLiteAdapter::restore_database(std::filesystem::path backup_pat
         std::function<void()> interrupt = [stopper] { stopper->stop(); };
         co_await sqlite::run_on_thread(std::move(check), context, std::move(interrupt));
         std::function<void(sqlite::Connection&)> copy = [archive](sqlite::Connection& live) {
-            sqlite::copy_database(*archive->connection, live);
+            try {
+                sqlite::copy_database(*archive->connection, live);
+            } catch (const StorageError& error) {
+                throw sqlite::commit_error(error);
+            }
             // The log now holds the whole database. If it cannot be emptied yet, it will be later.
             sqlite3_wal_checkpoint_v2(live.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
         };

@@ -37,12 +37,8 @@ public:
                 throw abort_error(abort_reason(), "waiting for its turn");
             work_(connection);
             return nullptr;
-        } catch (const StorageError& failure) {
-            return sqlite::is_interrupt(failure) && abort_reason() != AbortReason::none
-                       ? std::make_exception_ptr(abort_error(abort_reason(), "the query"))
-                       : std::make_exception_ptr(failure);
         } catch (...) {
-            return std::current_exception();
+            return sqlite::failure_of(*this, "the query");
         }
     }
 

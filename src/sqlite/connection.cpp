@@ -188,6 +188,7 @@ void Connection::configure()
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    execute("PRAGMA case_sensitive_like=ON"); // as on other databases
     if (options_.read_only) {
         execute("PRAGMA query_only=ON; PRAGMA foreign_keys=ON; PRAGMA synchronous=" + options_.synchronous);
         static_cast<void>(query_int("SELECT count(*) FROM sqlite_schema")); // reports a damaged file now

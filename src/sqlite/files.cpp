@@ -60,9 +60,16 @@ void publish_file(const fs::path& partial, const fs::path& path, std::string_vie
                                ErrorDetails{std::string(backend)});
         throw_errno(errno, "cannot create " + path.string(), backend);
     }
-    if (::unlink(partial.c_str()) != 0)
-        throw_errno(errno, "cannot remove " + partial.string(), backend);
-    sync_path(path.parent_path().empty() ? fs::path(".") : path.parent_path(), backend);
+    try {
+        if (::unlink(partial.c_str()) != 0)
+            throw_errno(errno, "cannot remove " + partial.string(), backend);
+        sync_path(path.parent_path().empty() ? fs::path(".") : path.parent_path(), backend);
+    } catch (const StorageError& error) {
+        // Who hears that it failed must not find it there.
+        if (::unlink(path.c_str()) != 0)
+            throw error.with_outcome(Outcome::unknown);
+        throw;
+    }
 }
 
 namespace {

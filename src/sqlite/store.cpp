@@ -42,12 +42,8 @@ public:
         std::exception_ptr error;
         try {
             work_();
-        } catch (const StorageError& failure) {
-            error = is_interrupt(failure) && abort_reason() != AbortReason::none
-                        ? std::make_exception_ptr(abort_error(abort_reason(), "the operation"))
-                        : std::make_exception_ptr(failure);
         } catch (...) {
-            error = std::current_exception();
+            error = failure_of(*this, "the operation");
         }
         // Before the caller goes on: what the work holds (a store, an adapter) may be its caller's to end.
         work_ = nullptr;
@@ -68,6 +64,19 @@ private:
 
 } // namespace
 
+std::exception_ptr failure_of(const Job& job, std::string_view what) noexcept
+{
+    try {
+        throw;
+    } catch (const StorageError& failure) {
+        if (is_interrupt(failure) && job.abort_reason() != AbortReason::none)
+            return std::make_exception_ptr(abort_error(job.abort_reason(), what));
+        return std::current_exception();
+    } catch (...) {
+        return std::current_exception();
+    }
+}
+
 /// A read waiting for or running on a reader thread.
 class ReaderPool::ReadJob final : public Job
 {
@@ -82,12 +91,8 @@ public:
             if (abort_reason() != AbortReason::none)
                 throw abort_error(abort_reason(), "waiting for its turn");
             work_(connection);
-        } catch (const StorageError& failure) {
-            error = is_interrupt(failure) && abort_reason() != AbortReason::none
-                        ? std::make_exception_ptr(abort_error(abort_reason(), "the query"))
-                        : std::make_exception_ptr(failure);
         } catch (...) {
-            error = std::current_exception();
+            error = failure_of(*this, "the query");
         }
         error_ = std::move(error);
     }

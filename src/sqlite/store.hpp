@@ -20,6 +20,10 @@
 
 namespace whisperstore::sqlite {
 
+/// For `catch (...)` around the work of a job: its error. An interrupt that the job's own abort caused
+/// is told as that, naming `what` was cancelled or came too late.
+std::exception_ptr failure_of(const Job& job, std::string_view what) noexcept;
+
 /// Work for the writer. run() is called inside a transaction shared with other jobs and may be
 /// called again after a rollback that was not its fault, so it must only touch the connection and
 /// its own results.

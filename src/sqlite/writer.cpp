@@ -118,12 +118,8 @@ void Writer::run_exclusive(const std::shared_ptr<WriteJob>& job)
         if (job->abort_reason() != AbortReason::none)
             throw abort_error(job->abort_reason(), "waiting for its turn");
         job->run(connection_);
-    } catch (const StorageError& failure) {
-        error = is_interrupt(failure) && job->abort_reason() != AbortReason::none
-                    ? std::make_exception_ptr(abort_error(job->abort_reason(), "the operation"))
-                    : std::make_exception_ptr(failure);
     } catch (...) {
-        error = std::current_exception();
+        error = failure_of(*job, "the operation");
     }
     if (connection_.in_transaction()) {
         try {
@@ -142,8 +138,8 @@ void Writer::run_exclusive(const std::shared_ptr<WriteJob>& job)
 bool Writer::may_fail_halfway() noexcept
 {
     try {
-        return connection_.query_int("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE sql LIKE '%FAIL%') OR "
-                                     "EXISTS (SELECT 1 FROM sqlite_temp_schema WHERE sql LIKE '%FAIL%')") != 0;
+        return connection_.query_int("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE upper(sql) LIKE '%FAIL%') OR "
+                                     "EXISTS (SELECT 1 FROM sqlite_temp_schema WHERE upper(sql) LIKE '%FAIL%')") != 0;
     } catch (const StorageError&) {
         return true;
     }
@@ -167,12 +163,8 @@ bool Writer::run_member(WriteJob& job)
         job.run(connection_);
         if (has_open_foreign_keys(connection_))
             throw deferred_key_error(connection_);
-    } catch (const StorageError& failure) {
-        job.error_ = is_interrupt(failure) && job.abort_reason() != AbortReason::none
-                         ? std::make_exception_ptr(abort_error(job.abort_reason(), "the operation"))
-                         : std::make_exception_ptr(failure);
     } catch (...) {
-        job.error_ = std::current_exception();
+        job.error_ = failure_of(job, "the operation");
     }
 
     // OR ROLLBACK, RAISE(ROLLBACK), a full disk or an interrupted write end the transaction for all.

@@ -374,6 +374,15 @@ TEST_P(Database, TextsSortByTheirBytes)
     EXPECT_EQ(order, "BZ_a\u00e4");
 }
 
+TEST_P(Database, LikeTellsUpperFromLowerCase)
+{
+    setup_schema();
+    for (const char* id : {"Cello", "cello", "CELLO", "viola"})
+        add_user(id);
+    EXPECT_EQ(count("users WHERE user_id LIKE 'c%'"), 1);
+    EXPECT_EQ(count("users WHERE lower(user_id) LIKE '%ell_'"), 3);
+}
+
 TEST_P(Database, RowsOutliveTheirResultAndTellWhatTheyHave)
 {
     Row kept = [&] { return query("SELECT 'x' AS a, 1 AS b, 2 AS b").rows[0]; }();

@@ -57,6 +57,15 @@ ChildProcess start_process(std::vector<std::string> arguments)
 
 void expect_sound(const std::filesystem::path& path) { EXPECT_NO_THROW(sqlite::check_file(path, "sqlite")); }
 
+/// Whether a backup or restore left something half-made.
+bool has_partial_files(const TestDirectory& directory)
+{
+    for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
+        if (entry.path().string().find(".partial") != std::string::npos)
+            return true;
+    return false;
+}
+
 // ---- folders and files
 
 TEST(DatabaseFaults, AFolderThatCannotBeMade)
@@ -524,8 +533,7 @@ TEST(DatabaseFaults, BackupsWithOtherPageSizesAreRestored)
         EXPECT_EQ(read_file(other), before); // the backup is only read
         query(*database, "INSERT INTO t VALUES (-1, 'and it is writable')");
     }
-    for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
-        EXPECT_EQ(entry.path().string().find(".partial"), std::string::npos) << entry.path();
+    EXPECT_FALSE(has_partial_files(directory));
     run(database->disconnect());
     expect_sound(path);
 }
@@ -543,12 +551,7 @@ TEST(DatabaseFaults, BackupsAndRestoresCanBeStopped)
     EXPECT_FALSE(std::filesystem::exists(directory / "late"));
     EXPECT_STORAGE_ERROR(run(database->restore_database(directory / "copy", at_once())), timeout);
     EXPECT_EQ(count(*database, "t"), 60000);
-    EXPECT_TRUE(eventually([&] {
-        for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
-            if (entry.path().string().find(".partial") != std::string::npos)
-                return false;
-        return true;
-    }));
+    EXPECT_TRUE(eventually([&] { return !has_partial_files(directory); }));
 }
 
 TEST(DatabaseFaults, TheBackupsPlaceMayBeUnusable)

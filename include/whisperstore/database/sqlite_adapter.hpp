@@ -21,14 +21,21 @@ namespace whisperstore {
 /// `read_only` it opens beside the writer and sees its commits on the next call.
 ///
 /// Column types: values come back as stored, except that columns declared BOOLEAN give bool.
-/// `CREATE TABLE` with other type names works as SQLite defines it. Dollar-quoted strings are
-/// translated; comments are removed; `??` is `unsupported`.
+/// `CREATE TABLE` with other type names works as SQLite defines it.
+///
+/// SQL: dollar-quoted and E'' strings are translated, comments are removed, `??` is `unsupported`. As
+/// on PostgreSQL, LIKE tells upper from lower case, double quotes are for names only, and a NaN cannot
+/// be bound.
+///
+/// `sqlite:///:memory:` is a private database that ends with disconnect(). It is kept in a folder of
+/// mode 0700 below the temporary one, without syncing.
 ///
 /// Its threads end with disconnect() or the destructor, which wait for running work.
 class SQLiteAdapter final : public AbstractDatabaseAdapter
 {
 public:
-    /// \throws StorageError invalid_argument for a connection string that is not `sqlite:///…`.
+    /// \throws StorageError invalid_argument for a connection string that is not `sqlite:///…` and for
+    /// settings out of their range.
     explicit SQLiteAdapter(DatabaseConfig config);
     ~SQLiteAdapter() override;
 
