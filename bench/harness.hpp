@@ -61,5 +61,6 @@ std::size_t resident_bytes();
 std::filesystem::path fresh_folder(const Settings& settings, std::string_view name);
 
 std::vector<Case> sqlite_cases();
+std::vector<Case> decorator_cases();
 
 } // namespace whisperstore::bench

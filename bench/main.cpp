@@ -14,7 +14,13 @@ namespace whisperstore::bench {
 
 const std::vector<Case>& cases()
 {
-    static const std::vector<Case> all = sqlite_cases();
+    static const std::vector<Case> all = [] {
+        std::vector<Case> list = sqlite_cases();
+        std::vector<Case> more = decorator_cases();
+        for (Case& each : more)
+            list.push_back(std::move(each));
+        return list;
+    }();
     return all;
 }
 

@@ -180,7 +180,15 @@ void PartialBackup::publish(const BackupManifest& manifest)
     sqlite::sync_path(partial_, backend);
     rename_folder(partial_, path_);
     published_ = true;
-    sqlite::sync_path(path_.parent_path(), backend);
+    try {
+        sqlite::sync_path(path_.parent_path(), backend);
+    } catch (const StorageError& error) {
+        // Who hears that it failed must not find it there.
+        if (::rename(path_.c_str(), partial_.c_str()) != 0)
+            throw error.with_outcome(Outcome::unknown);
+        published_ = false;
+        throw;
+    }
 }
 
 const BackupComponent& component_of(const BackupManifest& manifest, std::string_view type)

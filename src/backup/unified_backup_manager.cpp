@@ -167,15 +167,18 @@ awaitable<void> restore(BackupManifest manifest, BackupTarget stores, OperationC
     } catch (...) {
         failure = std::current_exception();
     }
-    if (failure) {
-        // Also for a caller that gave up.
-        awaitable<void> undo = put_back(stores.database, before, failure);
-        co_await shielded(std::move(undo));
+    // Also for a caller that gave up: the database goes back, or, as it has happened, the cache must not
+    // be left with what was.
+    awaitable<void> rest =
+        failure ? put_back(stores.database, before, failure) : empty_cache(stores, std::move(channels));
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    const std::exception_ptr rest_failure = co_await shielded(std::move(rest));
+    co_await asio::this_coro::throw_if_cancelled(throws);
+    if (rest_failure)
+        std::rethrow_exception(rest_failure);
+    if (failure)
         std::rethrow_exception(failure);
-    }
-    // It has happened, so the cache must not be left with what was.
-    awaitable<void> emptied = empty_cache(stores, std::move(channels));
-    co_await shielded(std::move(emptied));
 }
 
 } // namespace

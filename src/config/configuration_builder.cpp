@@ -1,6 +1,7 @@
 #include "config/configuration_builder.hpp"
 
 #include "config/backend_choice.hpp"
+#include "config/resilience_settings.hpp"
 
 #include <whisperstore/core/error.hpp>
 
@@ -64,6 +65,7 @@ StorageConfiguration ConfigurationBuilder::build()
     build_vector();
     build_cache();
     build_graph();
+    out_.resilience = build_resilience(values_, out_);
     return std::move(out_);
 }
 

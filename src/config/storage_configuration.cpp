@@ -107,6 +107,7 @@ json::object StorageConfiguration::to_json() const
     out["vector_database"] = vector_json(vector_database);
     out["cache"] = cache_json(cache);
     out["graph_database"] = graph_json(graph_database);
+    out["resilience"] = resilience.to_json();
     return out;
 }
 

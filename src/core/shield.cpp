@@ -7,22 +7,16 @@
 
 namespace whisperstore {
 
-awaitable<void> shielded(awaitable<void> work)
+awaitable<std::exception_ptr> shielded(awaitable<void> work)
 {
-    // After a cancellation every co_await throws, so that is off for as long as the work runs.
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
-    std::exception_ptr failure;
     try {
         auto executor = co_await asio::this_coro::executor;
         auto token = asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable);
         co_await asio::co_spawn(executor, std::move(work), std::move(token));
     } catch (...) {
-        failure = std::current_exception();
+        co_return std::current_exception();
     }
-    co_await asio::this_coro::throw_if_cancelled(throws);
-    if (failure)
-        std::rethrow_exception(failure);
+    co_return nullptr;
 }
 
 } // namespace whisperstore

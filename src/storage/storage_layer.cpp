@@ -250,7 +250,8 @@ awaitable<void> StorageLayer::close()
     }
     // To the end also for a caller that gave up: a second close() does nothing any more.
     awaitable<void> closing = close_components();
-    co_await shielded(std::move(closing));
+    if (const std::exception_ptr failure = co_await shielded(std::move(closing)))
+        std::rethrow_exception(failure);
 }
 
 awaitable<void> StorageLayer::close_components()

@@ -99,6 +99,7 @@ inline std::string everything(const StorageConfiguration& c)
     add(c.graph_database.database);
     add_all(c.graph_database.cluster_nodes);
     add_tls(c.graph_database.tls);
+    add(json::serialize(c.resilience.to_json()));
     return out;
 }
 

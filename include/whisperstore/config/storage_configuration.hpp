@@ -7,6 +7,7 @@
 #include <whisperstore/core/json.hpp>
 #include <whisperstore/database/database_config.hpp>
 #include <whisperstore/graph/graph_database_config.hpp>
+#include <whisperstore/resilience/resilience_config.hpp>
 #include <whisperstore/vector/vector_database_config.hpp>
 
 #include <filesystem>
@@ -24,6 +25,7 @@ struct StorageConfiguration
     Environment environment = Environment::desktop;
     std::filesystem::path data_dir = {};            ///< folder of everything stored locally
     std::filesystem::path embedding_model_dir = {}; ///< empty: the application decides
+    StorageResilience resilience = {};              ///< what stands between the application and its stores
 
     /// For people and logs: secrets are `***`, URLs without their password.
     json::object to_json() const;

@@ -69,8 +69,8 @@ public:
             const auto store = store_if_open();
             if (error.errc() != StorageErrc::closed || !store)
                 throw error.within(backend, operation);
-            const std::vector<std::string> names = store->names();
-            const bool exists = std::ranges::find(names, collection) != names.end();
+            const local_qdrant::StoreDirectory& directory = store->directory();
+            const bool exists = directory.restore_pending() || directory.identity_of(collection).has_value();
             ErrorDetails details{std::string(backend), std::string(operation), {}, error.outcome(), exists};
             throw StorageError(exists ? StorageErrc::unavailable : StorageErrc::not_found,
                                "collection '" + collection + "' was " +
@@ -317,11 +317,12 @@ std::vector<std::string> LocalQdrantManager::endpoints() const
 
 awaitable<std::uint64_t> LocalQdrantManager::get_total_documents()
 {
-    const auto store = impl_->store();
+    const auto impl = impl_;
+    const std::vector<std::string> names = co_await list_collections();
     std::uint64_t total = 0;
-    for (const std::string& name : store->names()) {
+    for (const std::string& name : names) {
         try {
-            const auto found = co_await store->find(name, OperationContext());
+            const auto found = co_await impl->store()->find(name, OperationContext());
             total += co_await found->count(Filter(), OperationContext());
         } catch (const StorageError& error) {
             // A damaged collection speaks up in every operation on it; one deleted meanwhile has no documents.
@@ -332,7 +333,12 @@ awaitable<std::uint64_t> LocalQdrantManager::get_total_documents()
     co_return total;
 }
 
-awaitable<std::size_t> LocalQdrantManager::get_collections_count() { co_return impl_->store()->names().size(); }
+awaitable<std::size_t> LocalQdrantManager::get_collections_count()
+{
+    const std::vector<std::string> names = co_await list_collections();
+    co_return names.size();
+}
+
 awaitable<double> LocalQdrantManager::get_avg_search_time() { co_return impl_->average_ms(); }
 awaitable<double> LocalQdrantManager::get_cache_hit_rate() { co_return 0.0; }
 

@@ -21,6 +21,12 @@ namespace {
     throw StorageError(code, std::move(message), std::move(details));
 }
 
+/// A full disk, say, while a collection was opened: the next use may find it mended.
+bool is_passing(const std::optional<StorageError>& damage)
+{
+    return damage && damage->errc() != StorageErrc::corrupt && damage->errc() != StorageErrc::version_mismatch;
+}
+
 } // namespace
 
 OpenStore::OpenStore(const VectorDatabaseConfig& config, sqlite::Stopper& stopper)
@@ -80,6 +86,16 @@ OpenStore::Entry OpenStore::open(const std::string& name, const CheckPoint& chec
     fail(StorageErrc::unavailable, "collection '" + name + "' is being replaced all the time; try again", true);
 }
 
+OpenStore::Entry OpenStore::retried(const std::string& name, Entry entry, const CheckPoint& check)
+{
+    if (!is_passing(entry.damage))
+        return entry;
+    entry = open(name, check);
+    const std::lock_guard lock(mutex_);
+    entries_[name] = entry;
+    return entry;
+}
+
 std::shared_ptr<Collection> OpenStore::usable(const Entry& entry) const
 {
     if (entry.damage)
@@ -116,6 +132,7 @@ std::vector<std::string> OpenStore::names() const
 {
     if (config_.read_only)
         return directory_.names();
+    static_cast<void>(known({})); // refuses while a restore is unfinished: none is not the answer
     std::vector<std::string> names;
     const std::lock_guard lock(mutex_);
     for (const auto& [name, entry] : entries_)
@@ -130,9 +147,9 @@ awaitable<std::shared_ptr<Collection>> OpenStore::find(std::string name, Operati
     if (!config_.read_only) {
         if (!entry)
             throw_not_found(name);
-        co_return usable(*entry);
-    }
-    if (entry && entry->collection && directory_.identity_of(name) == entry->collection->identity())
+        if (!is_passing(entry->damage))
+            co_return usable(*entry);
+    } else if (entry && entry->collection && directory_.identity_of(name) == entry->collection->identity())
         co_return entry->collection;
     auto found = std::make_shared<std::shared_ptr<Collection>>();
     std::function<void(sqlite::Stopper&)> work = [self = shared_from_this(), name, found](sqlite::Stopper& stopper) {
@@ -145,7 +162,13 @@ awaitable<std::shared_ptr<Collection>> OpenStore::find(std::string name, Operati
 std::shared_ptr<Collection> OpenStore::find_blocking(const std::string& name, const CheckPoint& check)
 {
     if (!config_.read_only) {
-        const std::optional<Entry> entry = known(name);
+        std::optional<Entry> entry = known(name);
+        if (entry && is_passing(entry->damage)) {
+            const std::lock_guard changing(changing_);
+            entry = known(name);
+            if (entry)
+                entry = retried(name, *entry, check);
+        }
         if (!entry)
             throw_not_found(name);
         return usable(*entry);
@@ -182,7 +205,8 @@ void OpenStore::create(const std::string& name, const CollectionConfig& config)
     check_writable("create a collection");
     const std::lock_guard changing(changing_);
     if (const std::optional<Entry> entry = known(name)) {
-        const CollectionConfig& existing = usable(*entry)->config();
+        const std::shared_ptr<Collection> collection = usable(retried(name, *entry, nullptr));
+        const CollectionConfig& existing = collection->config();
         if (existing.embedding_dimension != config.embedding_dimension ||
             existing.distance_metric != config.distance_metric)
             fail(StorageErrc::already_exists,
@@ -192,9 +216,13 @@ void OpenStore::create(const std::string& name, const CollectionConfig& config)
         return;
     }
     directory_.add(name, [&](const fs::path& file) { make_collection_file(file, name, config); });
-    Entry entry = open(name, nullptr);
-    const std::lock_guard lock(mutex_);
-    entries_[name] = std::move(entry);
+    const Entry entry = open(name, nullptr);
+    {
+        const std::lock_guard lock(mutex_);
+        entries_[name] = entry;
+    }
+    if (entry.damage)
+        throw entry.damage->with_outcome(Outcome::applied); // it is made, and opened by the next use
 }
 
 bool OpenStore::remove(const std::string& name)
@@ -212,12 +240,12 @@ bool OpenStore::remove(const std::string& name)
         entry->collection->close();
     try {
         directory_.remove(name);
-    } catch (...) {
-        if (directory_.identity_of(name)) {
-            Entry again = open(name, nullptr);
-            const std::lock_guard lock(mutex_);
-            entries_[name] = std::move(again);
-        }
+    } catch (const StorageError& error) {
+        if (!directory_.identity_of(name)) // it is gone, but a power loss could bring it back
+            throw error.with_outcome(Outcome::unknown);
+        Entry again = open(name, nullptr);
+        const std::lock_guard lock(mutex_);
+        entries_[name] = std::move(again);
         throw;
     }
     return true;
@@ -240,7 +268,7 @@ void OpenStore::back_up(const fs::path& path, sqlite::Stopper& stopper)
     for (const std::string& name : names()) {
         const std::optional<Entry> entry = known(name);
         if (entry)
-            static_cast<void>(usable(*entry)); // a backup that leaves something out is none
+            static_cast<void>(usable(retried(name, *entry, nullptr))); // a backup that leaves something out is none
         files.emplace_back(name, directory_.file_of(name));
     }
     write_archive(path, files, stopper);

@@ -62,7 +62,12 @@ DatabaseStore::DatabaseStore(const std::filesystem::path& folder, const std::str
     tables.emplace_back("entries", entries_sql);
     tables.emplace_back("entries_by_content", index_sql);
     tables.emplace_back("log", log_sql);
-    run(adapter_.create_tables(tables));
+    try {
+        run(adapter_.create_tables(tables));
+    } catch (...) {
+        run(adapter_.disconnect());
+        throw;
+    }
 }
 
 std::vector<SlotState> DatabaseStore::read(std::size_t writers)

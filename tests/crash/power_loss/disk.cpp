@@ -302,10 +302,10 @@ void Disk::set_fault(DiskFault fault)
     struck_ = false;
 }
 
-std::uint64_t Disk::points() const
+void Disk::lift_fault()
 {
     const std::lock_guard lock(mutex_);
-    return points_;
+    fault_ = DiskFault();
 }
 
 bool Disk::struck() const
@@ -314,10 +314,10 @@ bool Disk::struck() const
     return struck_;
 }
 
-DiskOperation Disk::struck_operation() const
+std::set<DiskOperation> Disk::take_failed_operations()
 {
     const std::lock_guard lock(mutex_);
-    return struck_operation_;
+    return std::exchange(failed_operations_, {});
 }
 
 int Disk::fault(DiskOperation operation)
@@ -329,9 +329,8 @@ int Disk::fault(DiskOperation operation)
     ++points_;
     if (fault_.at == 0 || points_ < fault_.at || (struck_ && !fault_.lasting))
         return 0;
-    if (!struck_)
-        struck_operation_ = operation;
     struck_ = true;
+    failed_operations_.insert(operation);
     return fault_.error;
 }
 

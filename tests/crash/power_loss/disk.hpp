@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -146,10 +147,12 @@ public:
     /// As moment(), and counts as the acknowledgement of a write.
     std::size_t acknowledge();
     void set_fault(DiskFault fault);
-    /// Operations counted since set_fault(), and whether the fault struck.
-    std::uint64_t points() const;
+    /// Nothing fails any more, and nothing is counted.
+    void lift_fault();
+    /// Whether the fault struck.
     bool struck() const;
-    DiskOperation struck_operation() const;
+    /// The operations that have failed since this was asked.
+    std::set<DiskOperation> take_failed_operations();
     /// Names each file whose real content is not what the watched operations make of it: an empty
     /// text means that nothing escaped the watch. Nothing may be running.
     std::string escaped() const;
@@ -203,7 +206,7 @@ private:
     DiskFault fault_;
     std::uint64_t points_ = 0;
     bool struck_ = false;
-    DiskOperation struck_operation_ = DiskOperation::write;
+    std::set<DiskOperation> failed_operations_;
 };
 
 } // namespace whisperstore::test

@@ -37,7 +37,9 @@ public:
     void acknowledge(std::size_t writer);
     /// The caller was told that nothing of it was done.
     void refused(std::size_t writer);
-    /// The caller was told that it may or may not have been done: the next state read decides.
+    /// Whether an operation has begun and neither of these was told yet.
+    bool is_open(std::size_t writer) const { return !writers_[writer].steps.back().acknowledged; }
+    /// The caller was told that it may or may not have been done: what is found decides.
     void settle(std::size_t writer, const SlotState& found);
 
     /// What is wrong with `found` at a snapshot's moment; an empty text when nothing is.

@@ -16,7 +16,6 @@ namespace whisperstore::test {
 namespace {
 
 sqlite3_vfs* usual = nullptr;
-thread_local int injected_errno = 0;
 
 /// A file of the watched disk. SQLite gives the memory; the usual VFS's own file follows behind.
 struct WatchedFile
@@ -37,7 +36,7 @@ int fault_code(WatchedFile& file, DiskOperation operation, int code)
     const int error = file.disk->fault(operation);
     if (error == 0)
         return SQLITE_OK;
-    injected_errno = error;
+    errno = error; // where the usual VFS's xGetLastError finds it
     // As the usual VFS has it: only a write without space is SQLITE_FULL.
     return error == ENOSPC && operation == DiskOperation::write ? SQLITE_FULL : code;
 }
@@ -149,7 +148,6 @@ int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int
     const RecordedElsewhere here;
     const int code = usual->xOpen(usual, name, self->real(), flags, flags_out);
     if (code != SQLITE_OK) {
-        injected_errno = 0;
         std::destroy_at(self);
         file->pMethods = nullptr;
         return code;
@@ -169,13 +167,6 @@ int delete_file(sqlite3_vfs*, const char* name, int sync_directory)
     return usual->xDelete(usual, name, sync_directory);
 }
 
-int last_error(sqlite3_vfs*, int size, char* text)
-{
-    if (const int error = std::exchange(injected_errno, 0); error != 0)
-        return error;
-    return usual->xGetLastError ? usual->xGetLastError(usual, size, text) : 0;
-}
-
 } // namespace
 
 void install_sqlite_vfs()
@@ -189,7 +180,6 @@ void install_sqlite_vfs()
         ours.szOsFile = static_cast<int>(sizeof(WatchedFile)) + usual->szOsFile;
         ours.xOpen = open_file;
         ours.xDelete = delete_file;
-        ours.xGetLastError = last_error;
         if (sqlite3_vfs_register(&ours, 1) != SQLITE_OK)
             throw std::logic_error("SQLite does not take the VFS");
     });

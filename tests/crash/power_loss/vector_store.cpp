@@ -57,8 +57,13 @@ bool is_equal(const VectorDocument& a, const VectorDocument& b)
 VectorStore::VectorStore(const std::filesystem::path& folder) : manager_(configuration(folder))
 {
     run(manager_.initialize());
-    run(manager_.create_collection("memories", shape()));
-    run(manager_.create_collection("facts", shape()));
+    try {
+        run(manager_.create_collection("memories", shape()));
+        run(manager_.create_collection("facts", shape()));
+    } catch (...) {
+        run(manager_.cleanup());
+        throw;
+    }
 }
 
 awaitable<void> VectorStore::write(Oracle& oracle, std::size_t writer, std::uint64_t seed, int operations)
