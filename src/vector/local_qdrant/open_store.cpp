@@ -122,6 +122,8 @@ void OpenStore::throw_not_found(const std::string& name) const
 std::optional<OpenStore::Entry> OpenStore::known(const std::string& name) const
 {
     const std::lock_guard lock(mutex_);
+    if (closed_)
+        fail(StorageErrc::closed, "the vector store was closed");
     if (replacing_)
         fail(StorageErrc::unavailable, "a restore replaces the collections; try again", true);
     const auto found = entries_.find(name);
@@ -323,6 +325,10 @@ void OpenStore::restore(const fs::path& path, sqlite::Stopper& stopper)
 void OpenStore::close() noexcept
 {
     const std::lock_guard changing(changing_);
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+    }
     for (auto& [name, entry] : take_all())
         if (entry.collection)
             entry.collection->close();

@@ -61,6 +61,7 @@ private:
     std::mutex changing_; // of the set of collections, for as long as a change takes
     mutable std::mutex mutex_;
     std::map<std::string, Entry> entries_;
+    bool closed_ = false;
     bool replacing_ = false; // a restore is at work, or could not be finished
 };
 

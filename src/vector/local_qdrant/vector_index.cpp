@@ -34,8 +34,7 @@ Chunk::Chunk(std::size_t slots, std::size_t stride)
 }
 
 VectorIndex::VectorIndex(std::size_t dimension, std::shared_ptr<PathTable> paths)
-    : dimension_(dimension),
-      stride_(padded(dimension)),
+    : stride_(padded(dimension)),
       shift_(slots_as_power_of_two(stride_)),
       dot_(fastest_dot_product()),
       paths_(std::move(paths))

@@ -145,7 +145,6 @@ private:
     void reclaim(std::size_t most);
     std::uint64_t oldest_pinned() const;
 
-    const std::size_t dimension_;
     const std::size_t stride_;
     const unsigned shift_; // slots per chunk, as a power of two
     const DotProduct dot_;
