@@ -1,11 +1,15 @@
 #include "support/run.hpp"
 
+#include "core/hash.hpp"
+
 #include <thread>
 
 namespace whisperstore::test {
 
 asio::thread_pool& pool()
 {
+    // Used first, OpenSSL ends last: then what it keeps for each of the threads is freed when they end.
+    static const std::string openssl = sha256_hex("");
     static asio::thread_pool threads(2);
     return threads;
 }
