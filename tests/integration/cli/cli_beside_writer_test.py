@@ -3,7 +3,7 @@
 import signal
 import unittest
 
-from cli_support import QUESTION_VECTORS, UNAVAILABLE, CommandTest
+from cli_support import EXAMPLES, QUESTION_VECTORS, UNAVAILABLE, CommandTest
 
 
 class BesideAWriter(CommandTest):
@@ -36,7 +36,8 @@ class BesideAWriter(CommandTest):
 
     def test_writing_is_refused_and_the_writer_named(self):
         self.assertIsNone(self.writer.poll(), "the writer was too fast: it needs more messages")
-        for arguments in (["init"], ["import", self.folder / "messages.jsonl"], ["sql", "DELETE FROM users"], ["demo"]):
+        for arguments in (["init"], ["import", self.folder / "messages.jsonl"], ["sql", "DELETE FROM users"],
+                          ["demo", "--sample", EXAMPLES]):
             with self.subTest(arguments=arguments):
                 error = self.json_error(*arguments, code=UNAVAILABLE)
                 self.assertEqual(error["code"], "unavailable")
