@@ -3,7 +3,9 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -109,10 +111,13 @@ void Job::leave() noexcept
 {
     if (inside_.fetch_sub(1, std::memory_order_acq_rel) != 1)
         return;
-    // The timer and the slot belong to the coroutine's executor, so they are left there.
-    asio::post(executor_, [self = shared_from_this(), error = std::move(failure_)]() mutable {
-        if (self->timer_)
-            self->timer_->cancel();
+    // Tracked, so that the executor's context is still there when post() returns: the coroutine may go
+    // on, end its context's run() and with it the context, before that.
+    const auto executor = asio::prefer(executor_, asio::execution::outstanding_work.tracked);
+    asio::post(executor, [self = shared_from_this(), error = std::move(failure_)]() mutable {
+        // What belongs to the coroutine's executor ends here: a worker may drop the job later.
+        self->timer_.reset();
+        self->executor_ = asio::any_io_executor();
         auto handler = std::move(self->handler_);
         self.reset();
         std::move(handler)(std::move(error));
@@ -124,14 +129,14 @@ awaitable<void> Job::wait(std::shared_ptr<Job> job, std::function<void(std::shar
 {
     Initiation initiation{std::move(job), std::move(submit), context.deadline, true};
     co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(std::exception_ptr)>(std::move(initiation),
-                                                                                         asio::use_awaitable);
+                                                                                            asio::use_awaitable);
 }
 
 awaitable<void> Job::wait_uninterrupted(std::shared_ptr<Job> job, std::function<void(std::shared_ptr<Job>)> submit)
 {
     Initiation initiation{std::move(job), std::move(submit), std::nullopt, false};
     co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(std::exception_ptr)>(std::move(initiation),
-                                                                                         asio::use_awaitable);
+                                                                                            asio::use_awaitable);
 }
 
 namespace {

@@ -77,7 +77,7 @@ public:
         if (!begun_->begin())
             return;
         if (error) {
-            begun_->complete(error);
+            begun_->complete(std::move(error));
             return;
         }
         transaction_->owner_ = begun_->coroutine();
@@ -201,7 +201,7 @@ bool SqliteTransaction::serve_one(sqlite::Connection& connection, const std::sha
         // Marked before the owner hears of it, so that its next call to the adapter is not refused.
         open_ = false;
     }
-    request->complete(error);
+    request->complete(std::move(error));
     return goes_on;
 }
 

@@ -130,7 +130,7 @@ void Writer::run_exclusive(const std::shared_ptr<WriteJob>& job)
     }
     if (!error)
         job->committed();
-    job->complete(error);
+    job->complete(std::move(error));
 }
 
 /// Whether a failed statement may leave rows behind that sqlite3_total_changes() does not count: those
@@ -240,7 +240,7 @@ void Writer::run_together(Batch batch, std::exception_ptr failure)
             // The others are known not applied: they run again, and their callers see nothing of it.
             const std::shared_ptr<WriteJob> lost = *offender;
             batch.erase(offender);
-            lost->complete(lost->error_);
+            lost->complete(std::move(lost->error_));
             if (batch.empty())
                 return;
             failure = begin();
@@ -257,7 +257,7 @@ void Writer::run_together(Batch batch, std::exception_ptr failure)
                 if (!job->error_)
                     job->committed();
         for (const auto& job : batch)
-            job->complete(job->error_ ? job->error_ : failure);
+            job->complete(job->error_ ? std::move(job->error_) : failure);
         return;
     }
 }
