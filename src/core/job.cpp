@@ -3,11 +3,12 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/dispatch.hpp>
-#include <boost/asio/execution/outstanding_work.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/prefer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include <thread>
 
 namespace whisperstore {
 
@@ -30,6 +31,41 @@ const void* coroutine_of(Handler& handler) noexcept
     else
         return nullptr;
 }
+
+/// Counts the resumptions under way in an execution context. A worker that posts one is still inside
+/// the context when the coroutine already goes on, ends its run() and with it the context: that waits
+/// here for the microseconds it takes.
+class Resumptions final : public asio::execution_context::service
+{
+public:
+    inline static asio::execution_context::id id;
+
+    explicit Resumptions(asio::execution_context& context) : service(context) {}
+
+    class Scope
+    {
+    public:
+        explicit Scope(asio::execution_context& context) : resumptions_(asio::use_service<Resumptions>(context))
+        {
+            resumptions_.under_way_.fetch_add(1, std::memory_order_relaxed);
+        }
+        ~Scope() { resumptions_.under_way_.fetch_sub(1, std::memory_order_release); }
+        Scope(const Scope&) = delete;
+        Scope& operator=(const Scope&) = delete;
+
+    private:
+        Resumptions& resumptions_;
+    };
+
+private:
+    void shutdown() override
+    {
+        while (under_way_.load(std::memory_order_acquire) != 0)
+            std::this_thread::yield();
+    }
+
+    std::atomic<std::size_t> under_way_{0};
+};
 
 } // namespace
 
@@ -111,9 +147,9 @@ void Job::leave() noexcept
 {
     if (inside_.fetch_sub(1, std::memory_order_acq_rel) != 1)
         return;
-    // Tracked, so that the executor's context is still there when post() returns: the coroutine may go
-    // on, end its context's run() and with it the context, before that.
-    const auto executor = asio::prefer(executor_, asio::execution::outstanding_work.tracked);
+    const Resumptions::Scope resuming(asio::query(executor_, asio::execution::context));
+    // A copy that ends before the scope does: the handler takes the job's own.
+    const asio::any_io_executor executor = executor_;
     asio::post(executor, [self = shared_from_this(), error = std::move(failure_)]() mutable {
         // What belongs to the coroutine's executor ends here: a worker may drop the job later.
         self->timer_.reset();

@@ -68,5 +68,33 @@ TEST(Job, ARefusedSubmissionIsTheWaitersError)
                          closed);
 }
 
+awaitable<void> work_elsewhere(std::vector<std::thread>& workers, bool& done)
+{
+    std::function<void(std::shared_ptr<Job>)> submit = [&workers](const std::shared_ptr<Job>& handed) {
+        workers.emplace_back([handed] {
+            if (handed->begin())
+                handed->complete();
+        });
+    };
+    co_await Job::wait(std::make_shared<Job>(), std::move(submit), OperationContext());
+    done = true;
+}
+
+// Seen: a command ended, and its io_context with it, while a worker was still inside the post that had
+// resumed it; one run in two hundred crashed on a busy machine.
+TEST(Job, AnExecutorMayEndAsSoonAsTheCoroutineHas)
+{
+    std::vector<std::thread> workers;
+    for (int i = 0; i < 500; ++i) {
+        bool done = false;
+        asio::io_context io(1);
+        asio::co_spawn(io, work_elsewhere(workers, done), asio::detached);
+        while (!done)
+            io.run_one();
+    }
+    for (std::thread& worker : workers)
+        worker.join();
+}
+
 } // namespace
 } // namespace whisperstore::test
