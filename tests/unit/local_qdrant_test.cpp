@@ -1,5 +1,6 @@
 // What LocalQdrantManager promises beyond the interface.
 
+#include "support/child_process.hpp"
 #include "support/run.hpp"
 #include "support/test_directory.hpp"
 #include "unit/local_qdrant_support.hpp"
@@ -9,10 +10,8 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace whisperstore::test {
@@ -223,49 +222,18 @@ TEST_F(LocalQdrant, AReadOnlyOpenerMakesNoFolder)
     EXPECT_FALSE(std::filesystem::exists(directory / "missing"));
 }
 
-// Runs in a process of its own, started by the test below.
-TEST(LocalQdrantChild, OpensBesideItsParent)
-{
-    const char* place = std::getenv("WHISPERSTORE_TEST_PARENT_FOLDER");
-    if (!place)
-        GTEST_SKIP() << "started by another test only";
-    VectorDatabaseConfig config;
-    config.persist_directory = place;
-    LocalQdrantManager second(config);
-    const StorageError error = error_of([&] { run(second.initialize()); });
-    EXPECT_EQ(error.errc(), StorageErrc::unavailable);
-    EXPECT_NE(error.message().find(numbered("process ", static_cast<unsigned>(::getppid()))), std::string::npos)
-        << error.what();
-
-    config.read_only = true;
-    LocalQdrantManager reader(config);
-    run(reader.initialize());
-    EXPECT_EQ(found_in(reader, {1, 0, 0}), Ids{"first"});
-    write_file(std::filesystem::path(place).parent_path() / "child has looked", "");
-    EXPECT_TRUE(eventually([&] { return run(reader.count_documents("docs")) == 2; }));
-    EXPECT_EQ(found_in(reader, {1, 0, 0}), (Ids{"first", "second"}));
-    run(reader.cleanup());
-}
-
 TEST_F(LocalQdrant, AnotherProcessReadsBesideTheWriter)
 {
     create("docs", 3);
     store("first", {1, 0, 0});
-    std::string program = "/proc/self/exe";
-    std::string filter_argument = "--gtest_filter=LocalQdrantChild.*";
-    std::array<char*, 3> arguments{program.data(), filter_argument.data(), nullptr};
-    std::string place = "WHISPERSTORE_TEST_PARENT_FOLDER=" + folder().string();
-    std::vector<char*> environment(1, place.data());
-    for (char** variable = environ; *variable; ++variable)
-        environment.push_back(*variable);
-    environment.push_back(nullptr);
-    pid_t child = 0;
-    ASSERT_EQ(::posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments.data(), environment.data()), 0);
-    EXPECT_TRUE(eventually([&] { return std::filesystem::exists(directory / "child has looked"); }));
+    ChildProcess reader(std::vector<std::string>{WHISPERSTORE_LOCAL_QDRANT_PROCESS, folder().string()});
+    const std::string refusal = reader.read_line();
+    EXPECT_TRUE(refusal.starts_with("unavailable: ")) << refusal;
+    EXPECT_NE(refusal.find("process " + std::to_string(::getpid())), std::string::npos) << refusal;
+    EXPECT_EQ(reader.read_line(), "first");
     store("second", {0, 1, 0});
-    int status = 1;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    EXPECT_EQ(reader.read_line(), "first second");
+    EXPECT_EQ(reader.wait(), 0);
 }
 
 // ---- damage
