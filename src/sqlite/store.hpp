@@ -188,7 +188,10 @@ public:
     ReaderPool& readers() noexcept { return *readers_; }
     bool read_only() const noexcept { return options_.open.read_only; }
     const StoreOptions& options() const noexcept { return options_; }
+    /// Connections at work.
     std::size_t active() const noexcept;
+    /// Writes queued or running.
+    std::size_t pending_writes() const noexcept { return writer_ ? writer_->pending() : 0; }
 
 private:
     static void close(ReaderPool& readers, Writer* writer) noexcept;
