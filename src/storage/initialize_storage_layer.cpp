@@ -1,6 +1,7 @@
 #include "core/failure.hpp"
 
 #include <whisperstore/database/schema.hpp>
+#include <whisperstore/resilience/decorate.hpp>
 #include <whisperstore/storage/initialize_storage_layer.hpp>
 #include <whisperstore/storage/storage_manager_factory.hpp>
 
@@ -91,6 +92,25 @@ awaitable<std::exception_ptr> initialize_graph(GraphDatabaseManager* graph, Oper
     co_return nullptr;
 }
 
+/// All components behind their decorators, none connected. The graph fallback gets the bare database: its
+/// calls have the decorators of the graph, and one set is enough.
+StorageComponents create_components(const StorageConfiguration& configuration,
+                                    const std::shared_ptr<OperationObserver>& observer)
+{
+    const StorageResilience& resilience = configuration.resilience;
+    const auto database = StorageManagerFactory::create_database_manager(configuration.database);
+    const auto graph = StorageManagerFactory::create_graph_manager(configuration.graph_database, database);
+    StorageComponents components;
+    components.database = decorate(database, resilience.database, observer);
+    components.vector_db = decorate(StorageManagerFactory::create_vector_manager(configuration.vector_database),
+                                    resilience.vector_database, observer);
+    components.cache =
+        decorate(StorageManagerFactory::create_cache_manager(configuration.cache), resilience.cache, observer);
+    if (graph)
+        components.graph = decorate(graph, resilience.graph_database, observer);
+    return components;
+}
+
 /// Connects the components in the layer. An exception leaves those that are open to the caller.
 awaitable<std::exception_ptr> open_components(const StorageComponents& components,
                                               const StorageConfiguration& configuration, OperationContext context)
@@ -128,13 +148,10 @@ HistorySource history_from_messages(std::shared_ptr<AbstractDatabaseAdapter> dat
 }
 
 awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfiguration configuration,
-                                                                  OperationContext context)
+                                                                  OperationContext context,
+                                                                  std::shared_ptr<OperationObserver> observer)
 {
-    StorageComponents components;
-    components.database = StorageManagerFactory::create_database_manager(configuration.database);
-    components.vector_db = StorageManagerFactory::create_vector_manager(configuration.vector_database);
-    components.cache = StorageManagerFactory::create_cache_manager(configuration.cache);
-    components.graph = StorageManagerFactory::create_graph_manager(configuration.graph_database, components.database);
+    StorageComponents components = create_components(configuration, observer);
     std::exception_ptr graph_failure;
     try {
         // Dropped components close themselves, so a failure here leaves nothing open.

@@ -3,6 +3,7 @@
 /// From a configuration to a storage layer that is ready.
 
 #include <whisperstore/config/adaptive_config_manager.hpp>
+#include <whisperstore/resilience/operation_observer.hpp>
 #include <whisperstore/storage/storage_layer.hpp>
 
 #include <memory>
@@ -11,14 +12,16 @@ namespace whisperstore {
 
 /// Creates and connects the four stores, creates the schema and the collections where they are
 /// missing (never with a read-only configuration), and lets cold conversations be filled from the
-/// `messages` table.
+/// `messages` table. Each stands behind the decorators of `configuration.resilience` (decorate()).
 ///
 /// A required store that cannot be reached is an error that says how to start it, and nothing stays
 /// open. The graph is optional: where it is down the layer starts without it, health() says so, and
 /// graph() throws what it failed with.
+/// \param observer sees every call of the four stores; null = nobody.
 /// \throws StorageError of the store that failed.
-awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfiguration configuration,
-                                                                  OperationContext context = OperationContext());
+awaitable<std::shared_ptr<StorageLayer>>
+initialize_storage_layer(StorageConfiguration configuration, OperationContext context = OperationContext(),
+                         std::shared_ptr<OperationObserver> observer = nullptr);
 /// The same for what the manager detected. The manager is only read before the first suspension.
 awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(const AdaptiveConfigManager& config_manager,
                                                                   OperationContext context = OperationContext());
