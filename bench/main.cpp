@@ -2,9 +2,8 @@
 
 #include "harness.hpp"
 
-#include <boost/json.hpp>
-
 #include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 
 #include <cmath>
 #include <cstdio>
@@ -15,10 +14,9 @@ namespace whisperstore::bench {
 const std::vector<Case>& cases()
 {
     static const std::vector<Case> all = [] {
-        std::vector<Case> list = sqlite_cases();
-        std::vector<Case> more = decorator_cases();
-        for (Case& each : more)
-            list.push_back(std::move(each));
+        std::vector<Case> list;
+        for (const auto& group : {sqlite_cases(), decorator_cases(), chat_turn_cases()})
+            list.insert(list.end(), group.begin(), group.end());
         return list;
     }();
     return all;
@@ -50,7 +48,8 @@ void print(const Result& result, bool as_json)
 
 int run(int argc, char** argv)
 {
-    CLI::App app("Measures whisperstore beside the drivers and engines it stands on, by turns in one process.", "storage_bench");
+    CLI::App app("Measures whisperstore beside the drivers and engines it stands on, by turns in one process.",
+                 "storage_bench");
     std::vector<std::string> wanted;
     bool as_json = false;
     bool list = false;
@@ -59,15 +58,19 @@ int run(int argc, char** argv)
     app.add_option("--case", wanted, "Only the cases whose names begin so");
     app.add_flag("--json", as_json, "One JSON object a line");
     app.add_flag("--list", list, "Names and explanations of all cases");
-    app.add_option("--rounds", settings.rounds, "Interleaved rounds; the medians are printed")->capture_default_str()->check(CLI::Range(1, 1000));
-    app.add_option("--scale", settings.scale, "Amount of work; 0.1 for a quick look")->capture_default_str()->check(CLI::Range(0.001, 100.0));
+    app.add_option("--rounds", settings.rounds, "Interleaved rounds; the medians are printed")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
+    app.add_option("--scale", settings.scale, "Amount of work; 0.1 for a quick look")
+        ->capture_default_str()
+        ->check(CLI::Range(0.001, 100.0));
     app.add_option("--directory", directory, "Where the files go; removed at the end")->capture_default_str();
     CLI11_PARSE(app, argc, argv);
     settings.directory = std::filesystem::absolute(directory);
 
     const auto is_wanted = [&](std::string_view name) {
-        return wanted.empty() ||
-               std::any_of(wanted.begin(), wanted.end(), [&](const std::string& prefix) { return name.starts_with(prefix); });
+        return wanted.empty() || std::any_of(wanted.begin(), wanted.end(),
+                                             [&](const std::string& prefix) { return name.starts_with(prefix); });
     };
     bool any = false;
     for (const Case& one : cases()) {
