@@ -43,8 +43,8 @@ double median(std::vector<double> values);
 double percentile(std::vector<double> values, double share);
 
 /// Runs `ours` and `reference` by turns, one warm-up and then `rounds` each; both return a figure of `unit`.
-Result compare(std::string name, std::string unit, std::string note, std::size_t rounds, const std::function<double()>& ours,
-               const std::function<double()>& reference);
+Result compare(std::string name, std::string unit, std::string note, std::size_t rounds,
+               const std::function<double()>& ours, const std::function<double()>& reference);
 
 /// Operations per second of `work`, which does `count` of them.
 double rate(std::size_t count, const std::function<void()>& work);
@@ -60,7 +60,9 @@ std::size_t resident_bytes();
 /// A fresh folder below settings.directory.
 std::filesystem::path fresh_folder(const Settings& settings, std::string_view name);
 
-std::vector<Case> sqlite_cases();
+std::vector<Case> cache_cases();
 std::vector<Case> decorator_cases();
+std::vector<Case> graph_cases();
+std::vector<Case> sqlite_cases();
 
 } // namespace whisperstore::bench
