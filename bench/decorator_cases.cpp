@@ -75,11 +75,11 @@ std::vector<Result> decorated_cache(const Settings& settings)
     const std::string note = "the same without decorators; at most 300 ns less";
     std::vector<Result> results;
     results.push_back(compare(
-        "decorators.cache_add", "ns CPU/op", note, settings.rounds,
+        "decorators_cache_add", "ns CPU/op", note, settings.rounds,
         [&] { return nanoseconds(count, add_messages(*decorated, count)); },
         [&] { return nanoseconds(count, add_messages(*plain, count)); }));
     results.push_back(compare(
-        "decorators.cache_get", "ns CPU/op", note, settings.rounds,
+        "decorators_cache_get", "ns CPU/op", note, settings.rounds,
         [&] { return nanoseconds(count, read_contexts(*decorated, count)); },
         [&] { return nanoseconds(count, read_contexts(*plain, count)); }));
     blocking::run(plain->cleanup());
@@ -98,7 +98,7 @@ std::vector<Result> decorated_sqlite(const Settings& settings)
                                        "INSERT INTO notes SELECT i, hex(randomblob(50)), hex(randomblob(300)) FROM n"));
     const auto decorated = decorate(plain, every_layer());
     std::vector<Result> results(1, compare(
-                                       "decorators.sqlite_select", "ns CPU/op",
+                                       "decorators_sqlite_select", "ns CPU/op",
                                        "the same without decorators; at most 600 ns less", settings.rounds,
                                        [&] { return nanoseconds(count, select_rows(*decorated, count)); },
                                        [&] { return nanoseconds(count, select_rows(*plain, count)); }));
@@ -110,9 +110,9 @@ std::vector<Result> decorated_sqlite(const Settings& settings)
 
 std::vector<Case> decorator_cases()
 {
-    return {{"decorators.cache", "A cached message written and a context of five read, behind every decorator.",
+    return {{"decorators_cache", "A cached message written and a context of five read, behind every decorator.",
              decorated_cache},
-            {"decorators.sqlite", "A point select of a 700-byte row, behind every decorator.", decorated_sqlite}};
+            {"decorators_sqlite", "A point select of a 700-byte row, behind every decorator.", decorated_sqlite}};
 }
 
 } // namespace whisperstore::bench

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <ctime>
 #include <fstream>
-
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,8 +18,8 @@ double percentile(std::vector<double> values, double share)
 
 double median(std::vector<double> values) { return percentile(std::move(values), 0.5); }
 
-Result compare(std::string name, std::string unit, std::string note, std::size_t rounds, const std::function<double()>& ours,
-               const std::function<double()>& reference)
+Result compare(std::string name, std::string unit, std::string note, std::size_t rounds,
+               const std::function<double()>& ours, const std::function<double()>& reference)
 {
     std::vector<double> our_figures;
     std::vector<double> reference_figures;
@@ -30,8 +29,8 @@ Result compare(std::string name, std::string unit, std::string note, std::size_t
         reference_figures.push_back(reference());
         our_figures.push_back(ours());
     }
-    return Result{std::move(name), median(std::move(our_figures)), median(std::move(reference_figures)), std::move(unit),
-                  std::move(note)};
+    return Result{std::move(name), median(std::move(our_figures)), median(std::move(reference_figures)),
+                  std::move(unit), std::move(note)};
 }
 
 double rate(std::size_t count, const std::function<void()>& work)

@@ -60,8 +60,10 @@ std::size_t resident_bytes();
 /// A fresh folder below settings.directory.
 std::filesystem::path fresh_folder(const Settings& settings, std::string_view name);
 
-std::vector<Case> sqlite_cases();
-std::vector<Case> decorator_cases();
+std::vector<Case> cache_cases();
 std::vector<Case> chat_turn_cases();
+std::vector<Case> decorator_cases();
+std::vector<Case> graph_cases();
+std::vector<Case> sqlite_cases();
 
 } // namespace whisperstore::bench

@@ -5,9 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <iterator>
+#include <unistd.h>
 
 namespace whisperstore::bench {
 
@@ -15,8 +18,9 @@ const std::vector<Case>& cases()
 {
     static const std::vector<Case> all = [] {
         std::vector<Case> list;
-        for (const auto& group : {sqlite_cases(), decorator_cases(), chat_turn_cases()})
-            list.insert(list.end(), group.begin(), group.end());
+        for (std::vector<Case> (*const group)() :
+             {cache_cases, chat_turn_cases, decorator_cases, graph_cases, sqlite_cases})
+            std::ranges::move(group(), std::back_inserter(list));
         return list;
     }();
     return all;
@@ -46,50 +50,84 @@ void print(const Result& result, bool as_json)
     std::fflush(stdout);
 }
 
-int run(int argc, char** argv)
+/// What the command line asks for.
+struct Request
 {
-    CLI::App app("Measures whisperstore beside the drivers and engines it stands on, by turns in one process.",
-                 "storage_bench");
     std::vector<std::string> wanted;
     bool as_json = false;
     bool list = false;
     Settings settings;
-    std::string directory = "bench-data";
-    app.add_option("--case", wanted, "Only the cases whose names begin so");
-    app.add_flag("--json", as_json, "One JSON object a line");
-    app.add_flag("--list", list, "Names and explanations of all cases");
-    app.add_option("--rounds", settings.rounds, "Interleaved rounds; the medians are printed")
+
+    bool wants(std::string_view name) const
+    {
+        return wanted.empty() ||
+               std::ranges::any_of(wanted, [&](const std::string& prefix) { return name.starts_with(prefix); });
+    }
+};
+
+void list_cases(const Request& request)
+{
+    for (const Case& one : cases())
+        if (request.wants(one.name))
+            std::printf("%-24s %s\n", std::string(one.name).c_str(), std::string(one.explanation).c_str());
+}
+
+/// Each case, in order, its results as soon as they are there. A case that fails keeps nobody from the others.
+int run_cases(const Request& request)
+{
+    int exit_code = 0;
+    for (const Case& one : cases()) {
+        if (!request.wants(one.name))
+            continue;
+        try {
+            for (const Result& result : one.run(request.settings))
+                print(result, request.as_json);
+        } catch (const std::exception& error) {
+            std::cerr << "storage_bench: " << one.name << ": " << error.what() << '\n';
+            exit_code = 1;
+        }
+    }
+    return exit_code;
+}
+
+int run(int argc, char** argv)
+{
+    CLI::App app(
+        "Measures whisperstore beside the drivers and engines it stands on, by turns in one process: a warm-up, "
+        "then rounds of reference and ours, of which the medians are printed.",
+        "storage_bench");
+    Request request;
+    std::string directory = ".";
+    app.add_option("--case", request.wanted, "Only the cases whose names begin so; may be given several times")
+        ->type_name("NAME");
+    app.add_flag("--list", request.list, "Print names and explanations of the cases, and run none");
+    app.add_flag("--json", request.as_json,
+                 "One JSON object a line and result: case, ours, reference, ratio (ours / reference), unit, note; "
+                 "reference and ratio are null where nothing comparable exists");
+    app.add_option("--rounds", request.settings.rounds, "Rounds after the warm-up")
         ->capture_default_str()
         ->check(CLI::Range(1, 1000));
-    app.add_option("--scale", settings.scale, "Amount of work; 0.1 for a quick look")
+    app.add_option("--scale", request.settings.scale, "Amount of work; 0.1 for a quick look")
         ->capture_default_str()
         ->check(CLI::Range(0.001, 100.0));
-    app.add_option("--directory", directory, "Where the files go; removed at the end")->capture_default_str();
+    app.add_option("--directory", directory, "Where a folder for the files is made, and removed at the end")
+        ->capture_default_str();
+    app.footer("Names, references and aims of the cases: docs/benchmarks.md");
     CLI11_PARSE(app, argc, argv);
-    settings.directory = std::filesystem::absolute(directory);
 
-    const auto is_wanted = [&](std::string_view name) {
-        return wanted.empty() || std::any_of(wanted.begin(), wanted.end(),
-                                             [&](const std::string& prefix) { return name.starts_with(prefix); });
-    };
-    bool any = false;
-    for (const Case& one : cases()) {
-        if (!is_wanted(one.name))
-            continue;
-        any = true;
-        if (list) {
-            std::cout << one.name << ": " << one.explanation << '\n';
-            continue;
+    for (const std::string& prefix : request.wanted)
+        if (std::ranges::none_of(cases(), [&](const Case& one) { return one.name.starts_with(prefix); })) {
+            std::cerr << "storage_bench: no case begins with '" << prefix << "'; --list names them all\n";
+            return 2;
         }
-        for (const Result& result : one.run(settings))
-            print(result, as_json);
+    if (request.list) {
+        list_cases(request);
+        return 0;
     }
-    if (!any) {
-        std::cerr << "storage_bench: no case of that name; see --list\n";
-        return 2;
-    }
-    std::filesystem::remove_all(settings.directory);
-    return 0;
+    request.settings.directory = std::filesystem::absolute(directory) / ("storage_bench-" + std::to_string(::getpid()));
+    const int exit_code = run_cases(request);
+    std::filesystem::remove_all(request.settings.directory);
+    return exit_code;
 }
 
 } // namespace

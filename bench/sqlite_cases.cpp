@@ -10,7 +10,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
 #include <sqlite3.h>
 
 #include <cmath>
@@ -30,7 +29,8 @@ class Raw
 public:
     explicit Raw(const std::filesystem::path& path)
     {
-        check(sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr));
+        check(sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                              nullptr));
         run("PRAGMA journal_mode=WAL");
         run("PRAGMA synchronous=FULL");
         run("PRAGMA foreign_keys=ON");
@@ -117,11 +117,12 @@ std::vector<Result> point_select(const Settings& settings)
     const auto path = folder / "database.db";
     SQLiteAdapter database = adapter_on(path);
     blocking::run(database.connect());
-    blocking::run(database.execute_query("CREATE TABLE points (id INTEGER PRIMARY KEY, user_id TEXT, name TEXT, score REAL, body TEXT)"));
     blocking::run(database.execute_query(
-        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) "
-        "INSERT INTO points SELECT i, 'user-' || (i % 1000), 'a name of a row', i * 0.5, "
-        "substr(hex(randomblob(330)), 1, 650) FROM n"));
+        "CREATE TABLE points (id INTEGER PRIMARY KEY, user_id TEXT, name TEXT, score REAL, body TEXT)"));
+    blocking::run(
+        database.execute_query("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) "
+                               "INSERT INTO points SELECT i, 'user-' || (i % 1000), 'a name of a row', i * 0.5, "
+                               "substr(hex(randomblob(330)), 1, 650) FROM n"));
 
     Raw raw(path);
     const auto statement = raw.prepare("SELECT id, user_id, name, score, body FROM points WHERE id = ?1");
@@ -161,9 +162,11 @@ std::vector<Result> point_select(const Settings& settings)
 }
 
 constexpr const char* insert_sql = "INSERT INTO notes (user_id, channel_id, body) VALUES (?, ?, ?)";
-constexpr const char* notes_sql = "CREATE TABLE notes (id INTEGER PRIMARY KEY, user_id TEXT, channel_id TEXT, body TEXT)";
+constexpr const char* notes_sql =
+    "CREATE TABLE notes (id INTEGER PRIMARY KEY, user_id TEXT, channel_id TEXT, body TEXT)";
 
-awaitable<void> insert_rows(AbstractDatabaseAdapter& database, std::shared_ptr<std::size_t> left, const std::string& body)
+awaitable<void> insert_rows(AbstractDatabaseAdapter& database, std::shared_ptr<std::size_t> left,
+                            const std::string& body)
 {
     const std::string sql = insert_sql;
     while (*left > 0) {
@@ -295,10 +298,13 @@ std::vector<Result> slow_query_delay(const Settings& settings)
 std::vector<Case> sqlite_cases()
 {
     return {
-        {"sqlite_point_select", "all columns of a 700-byte row by key, 1, 16 and 64 in flight on one thread", point_select},
-        {"sqlite_durable_insert", "a 600-byte row, WAL, synchronous=FULL, 1, 16 and 64 in flight on one thread", durable_insert},
+        {"sqlite_point_select", "all columns of a 700-byte row by key, 1, 16 and 64 in flight on one thread",
+         point_select},
+        {"sqlite_durable_insert", "a 600-byte row, WAL, synchronous=FULL, 1, 16 and 64 in flight on one thread",
+         durable_insert},
         {"sqlite_bulk_insert", "600-byte rows in one list transaction", bulk_insert},
-        {"sqlite_slow_query_delay", "how long a one-second query keeps other coroutines of its thread waiting", slow_query_delay},
+        {"sqlite_slow_query_delay", "how long a one-second query keeps other coroutines of its thread waiting",
+         slow_query_delay},
     };
 }
 

@@ -158,19 +158,22 @@ CacheStats ChannelStore::stats()
     return stats;
 }
 
-std::optional<ChannelStore::Messages> ChannelStore::read_warm(const std::string& channel_id, std::size_t limit,
-                                                              std::optional<std::int64_t> exclude)
+std::optional<ChannelStore::Messages> ChannelStore::read_now(const std::string& channel_id, std::size_t limit,
+                                                             std::optional<std::int64_t> exclude, bool has_history)
 {
     Garbage garbage;
     Shard& shard = shard_of(channel_id);
     const auto now = clock_();
     const auto lock = enter(shard, now, garbage);
     ChannelNode* node = shard.find(channel_id);
-    if (!node || !node->channel.warm())
+    // Without a history nothing better can be had than what was added.
+    const bool hit = node && (node->channel.warm() || (!has_history && node->channel.live()));
+    if (!hit && has_history)
         return std::nullopt;
-    ++shard.counters.hits;
-    shard.used(*node, totals_);
-    return node->channel.newest(limit, exclude);
+    ++(hit ? shard.counters.hits : shard.counters.misses);
+    if (node)
+        shard.used(*node, totals_);
+    return hit ? node->channel.newest(limit, exclude) : Messages();
 }
 
 ChannelStore::Read ChannelStore::read(const std::string& channel_id, std::size_t limit,

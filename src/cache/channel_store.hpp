@@ -48,9 +48,10 @@ public:
     void clear(const std::string& channel_id);
     CacheStats stats();
 
-    /// Counts a hit and answers when the channel is warm.
-    std::optional<Messages> read_warm(const std::string& channel_id, std::size_t limit,
-                                      std::optional<std::int64_t> exclude);
+    /// The answer that is there without a bootstrap, counted as a hit or a miss: of a warm channel, and of any
+    /// where there is no history. Nothing, and nothing counted: read() it.
+    std::optional<Messages> read_now(const std::string& channel_id, std::size_t limit,
+                                     std::optional<std::int64_t> exclude, bool has_history);
 
     /// What a reader of a channel has to do.
     struct Read

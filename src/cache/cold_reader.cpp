@@ -74,6 +74,7 @@ void ColdReader::set_history(HistorySource source)
     auto history = source ? std::make_shared<const HistorySource>(std::move(source)) : nullptr;
     const std::lock_guard lock(mutex_);
     history_.swap(history);
+    has_history_.store(history_ && bootstrap_limit_ != 0, std::memory_order_release);
 }
 
 ColdReader::History ColdReader::history() const

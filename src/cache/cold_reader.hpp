@@ -5,6 +5,7 @@
 
 #include <whisperstore/cache/conversation_cache_manager.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -31,6 +32,8 @@ public:
     ColdReader(std::shared_ptr<ChannelStore> store, std::size_t bootstrap_limit);
 
     void set_history(HistorySource source);
+    /// Whether cold channels are filled from one.
+    bool has_history() const noexcept { return has_history_.load(std::memory_order_acquire); }
 
     static awaitable<ChannelStore::Messages> read(std::shared_ptr<ColdReader> self, Request request);
 
@@ -48,6 +51,7 @@ private:
     const std::size_t bootstrap_limit_;
     mutable std::mutex mutex_;
     History history_;
+    std::atomic<bool> has_history_{false}; // for those who need no more than that
 };
 
 } // namespace whisperstore

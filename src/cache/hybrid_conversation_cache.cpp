@@ -112,7 +112,7 @@ HybridConversationCache::get_conversation_context(std::string channel_id, std::i
             impl_->store->check_open();
             co_return ChannelStore::Messages();
         }
-        if (auto messages = impl_->store->read_warm(channel_id, count, exclude_message_id))
+        if (auto messages = impl_->store->read_now(channel_id, count, exclude_message_id, impl_->cold->has_history()))
             co_return std::move(*messages);
         ColdReader::Request request;
         request.channel_id = std::move(channel_id);

@@ -66,7 +66,7 @@ Schema build()
 {
     Schema schema;
     schema.name = "whisperengine_core";
-    schema.version = 1;
+    schema.version = 2;
 
     Table users = table("users", {text("user_id").required(), text("username").required(), text("display_name"),
                                   time_now("created_at"), time_now("last_seen"), integer("message_count").fallback("0"),
@@ -122,7 +122,10 @@ Schema build()
                               text("content"), text("properties").fallback("{}"), real("importance").fallback("0.5"),
                               time_now("created_at"), time_now("updated_at")});
     graph_nodes.primary_key = {"node_type", "node_id"};
-    graph_nodes.indexes = {index_on("graph_nodes", {"user_id"})};
+    // In the order of an answer of the graph: its best memories are the first ones.
+    Index by_importance = index_on("graph_nodes", {"user_id", "node_type", "importance", "node_id"});
+    by_importance.columns[2] = "importance DESC";
+    graph_nodes.indexes = {std::move(by_importance)};
 
     Table system_settings = table("system_settings", {text("key").required(), text("value").required(),
                                                       text("description"), time_now("updated_at")});

@@ -140,21 +140,22 @@ Neighbourhood neighbourhood(const QueryResult& result)
     return graph;
 }
 
+// From the most important memory on, in the order of an index, until there are enough: the others are never looked at.
+// Columns that are joined to an empty text are kept from the index on sources, which would bring all edges of the user
+// for each memory. The minimum of a group of one node is its value; content and properties are no part of the group, so
+// that it is found in the index.
 Query read_direct_memories(const std::string& user_id, std::int64_t limit)
 {
-    return query(R"(WITH edges (node_id, relationship_type) AS (
-    SELECT target_id, relationship_type FROM relationships
-    WHERE source_type = 'user' AND source_id = :user AND target_type = 'memory'
-    UNION ALL
-    SELECT source_id, relationship_type FROM relationships
-    WHERE target_type = 'user' AND target_id = :user AND source_type = 'memory'
-),
-direct (node_id, relationship_type) AS (SELECT node_id, MIN(relationship_type) FROM edges GROUP BY node_id)
-SELECT n.node_type, n.node_id, n.content, n.properties, n.importance, d.relationship_type
-FROM direct d CROSS JOIN graph_nodes n
-WHERE n.node_type = 'memory' AND n.node_id = d.node_id AND n.user_id = :user
+    return query(
+        R"(SELECT 'memory', n.node_id, MIN(n.content), MIN(n.properties), n.importance, MIN(r.relationship_type)
+FROM graph_nodes n CROSS JOIN relationships r
+WHERE n.user_id = :user AND n.node_type = 'memory'
+    AND ((r.target_type = 'memory' AND r.target_id = n.node_id
+            AND r.source_type || '' = 'user' AND r.source_id || '' = :user)
+        OR (r.source_type = 'memory' AND r.source_id = n.node_id AND r.target_type = 'user' AND r.target_id = :user))
+GROUP BY n.importance, n.node_id
 ORDER BY n.importance DESC, n.node_id LIMIT :limit)",
-                 params(arg("user", user_id), arg("limit", limit)));
+        params(arg("user", user_id), arg("limit", limit)));
 }
 
 std::vector<ConnectedMemory> direct_memories(const QueryResult& result, const ContextWords& words, std::int64_t limit)

@@ -24,7 +24,7 @@ TEST_P(Database, CoreSchemaIsIdempotentAndComplete)
             EXPECT_EQ(result.columns()[i], table.columns[i].name);
     }
     Schema newer = WhisperEngineSchema::get_core_schema();
-    newer.version = 2;
+    newer.version += 1;
     run(db->setup_schema(newer));
     EXPECT_STORAGE_ERROR(setup_schema(), version_mismatch);
 }
@@ -84,6 +84,23 @@ TEST_P(Database, SchemaVersionsAreNumbers)
     // the application's own migrations do not disturb
     run(db->migrate_schema(std::vector<std::string>{"-- version: whisperengine_core2.x\nCREATE TABLE own (a TEXT)"}));
     run(db->setup_schema(tenth));
+}
+
+// Version 1 had another index on the graph's nodes; what it stored stays.
+TEST_P(Database, AnEarlierVersionOfTheSchemaIsBroughtUpToDate)
+{
+    Schema first = WhisperEngineSchema::get_core_schema();
+    first.version = 1;
+    for (Table& table : first.tables)
+        table.indexes.clear();
+    run(db->setup_schema(first));
+    query("INSERT INTO users (user_id, username) VALUES ('u1', 'Ada')");
+    setup_schema();
+    EXPECT_EQ(count("users"), 1);
+    EXPECT_EQ(count("schema_migrations"), 2);
+    setup_schema();
+    EXPECT_EQ(count("schema_migrations"), 2);
+    EXPECT_STORAGE_ERROR(run(db->setup_schema(first)), version_mismatch);
 }
 
 TEST_P(Database, AChangedSchemaUnderTheSameVersionIsAMismatch)

@@ -1,4 +1,5 @@
 // The graph as it lies in the tables: what applications see of it there, and what the database does to it.
+#include "graph/neighbourhood_query.hpp"
 #include "support/run.hpp"
 #include "support/test_directory.hpp"
 
@@ -339,6 +340,19 @@ TEST_F(MockGraph, ErrorsNameTheDatabaseAndTheOperation)
     const StorageError missing = error_of([this] { run(graph->get_user_relationship_network("nobody")); });
     EXPECT_EQ(missing.operation(), "get_user_relationship_network");
     EXPECT_EQ(std::string(missing.what()), "sqlite: there is no node user:nobody; create it with create_user_node()");
+}
+
+// Sorting, or walking all edges of the user for each memory, would cost a search many times as much.
+TEST_F(MockGraph, TheNearestMemoriesAreReadFromIndexesAsFarAsNeeded)
+{
+    Query direct = graph::read_direct_memories("u1", 50);
+    const QueryResult plan = query("EXPLAIN QUERY PLAN " + direct.sql, direct.params);
+    std::string steps;
+    for (const Row& row : plan)
+        steps += std::string(row["detail"].as_text()) + "\n";
+    EXPECT_EQ(steps.find("TEMP B-TREE"), std::string::npos) << steps;
+    EXPECT_EQ(steps.find("SCAN"), std::string::npos) << steps;
+    EXPECT_NE(steps.find("(target_type=? AND target_id=?)"), std::string::npos) << steps;
 }
 
 } // namespace

@@ -168,7 +168,7 @@ TEST(Schema, TheChecksumTellsEveryChange)
     EXPECT_EQ(checksum.size(), 64U);
     EXPECT_EQ(Schema(schema()).checksum(), checksum);
     std::vector<Schema> changed(8, schema());
-    changed[0].version = 2;
+    changed[0].version += 1;
     changed[1].name = "other";
     changed[2].tables[0].columns[2].not_null = true;
     changed[3].tables[0].columns[2].type = ColumnType::integer;
