@@ -9,6 +9,7 @@
 #include <whisperstore/database/sqlite_adapter.hpp>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <algorithm>
@@ -83,8 +84,26 @@ awaitable<void> remember(GraphDatabaseManager& graph, std::int64_t turn, const s
     co_await graph.create_relationships(std::move(edges));
 }
 
+awaitable<void> remember_vector(VectorDatabaseManager& vectors, std::int64_t turn, const std::string& user,
+                                const std::vector<float>& embedding)
+{
+    json::object metadata;
+    metadata["user_id"] = user;
+    metadata["memory_type"] = "episodic";
+    co_await vectors.store_document("user_memories", "turn-" + std::to_string(turn), user_text(), embedding,
+                                    std::move(metadata));
+}
+
+awaitable<void> write_rows(AbstractDatabaseAdapter& database, std::int64_t turn, const std::string& user)
+{
+    std::vector<Query> writes = writes_of(turn, user);
+    co_await database.execute_transaction(std::move(writes));
+}
+
+/// As an application would: it waits for what it needs, and for the writes of the three durable stores at once.
 awaitable<void> take_turn(StorageLayer& storage, std::int64_t turn, Run& run)
 {
+    using asio::experimental::awaitable_operators::operator&&;
     const std::string user = chat_user(static_cast<std::size_t>(turn * 2654435761) % chat_users);
     const std::string channel = "channel-" + user;
     const std::vector<float> embedding = chat_embedding(static_cast<std::uint64_t>(turn) + (1ULL << 32));
@@ -100,14 +119,8 @@ awaitable<void> take_turn(StorageLayer& storage, std::int64_t turn, Run& run)
     co_await storage.cache().add_message(channel, std::move(question));
     UniversalMessage answer = message_of(2 * turn + 1, user, reply_text(), true);
     co_await storage.cache().add_message(channel, std::move(answer));
-    std::vector<Query> writes = writes_of(turn, user);
-    co_await storage.database().execute_transaction(std::move(writes));
-    json::object metadata;
-    metadata["user_id"] = user;
-    metadata["memory_type"] = "episodic";
-    co_await storage.vector_db().store_document("user_memories", "turn-" + std::to_string(turn), user_text(), embedding,
-                                                std::move(metadata));
-    co_await remember(storage.graph(), turn, user);
+    co_await (write_rows(storage.database(), turn, user) &&
+              remember_vector(storage.vector_db(), turn, user, embedding) && remember(storage.graph(), turn, user));
 }
 
 awaitable<void> take_turns(StorageLayer& storage, Run& run)
@@ -127,8 +140,7 @@ awaitable<void> take_sql(AbstractDatabaseAdapter& database, Run& run)
         const std::int64_t turn = run.next++;
         const std::string user = chat_user(static_cast<std::size_t>(turn * 2654435761) % chat_users);
         run.rows += co_await read_rows(database, user);
-        std::vector<Query> writes = writes_of(turn, user);
-        co_await database.execute_transaction(std::move(writes));
+        co_await write_rows(database, turn, user);
     }
 }
 
