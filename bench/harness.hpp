@@ -62,6 +62,7 @@ std::filesystem::path fresh_folder(const Settings& settings, std::string_view na
 
 std::vector<Case> cache_cases();
 std::vector<Case> chat_turn_cases();
+std::vector<Case> chat_turn_sql_cases();
 std::vector<Case> decorator_cases();
 std::vector<Case> graph_cases();
 std::vector<Case> sqlite_cases();
