@@ -21,6 +21,12 @@ namespace {
     throw StorageError(code, std::move(message), std::move(details));
 }
 
+StorageError unfinished(const StorageError& error)
+{
+    return error.prefixed("the restore is decided but not finished; clean up and initialize again to finish it: ")
+        .with_outcome(Outcome::unknown);
+}
+
 /// A full disk, say, while a collection was opened: the next use may find it mended.
 bool is_passing(const std::optional<StorageError>& damage)
 {
@@ -86,14 +92,17 @@ OpenStore::Entry OpenStore::open(const std::string& name, const CheckPoint& chec
     fail(StorageErrc::unavailable, "collection '" + name + "' is being replaced all the time; try again", true);
 }
 
-OpenStore::Entry OpenStore::retried(const std::string& name, Entry entry, const CheckPoint& check)
+OpenStore::Entry OpenStore::opened(const std::string& name, const CheckPoint& check)
 {
-    if (!is_passing(entry.damage))
-        return entry;
-    entry = open(name, check);
+    Entry entry = open(name, check);
     const std::lock_guard lock(mutex_);
     entries_[name] = entry;
     return entry;
+}
+
+OpenStore::Entry OpenStore::retried(const std::string& name, Entry entry, const CheckPoint& check)
+{
+    return is_passing(entry.damage) ? opened(name, check) : entry;
 }
 
 std::shared_ptr<Collection> OpenStore::usable(const Entry& entry) const
@@ -206,7 +215,10 @@ void OpenStore::create(const std::string& name, const CollectionConfig& config)
 {
     check_writable("create a collection");
     const std::lock_guard changing(changing_);
-    if (const std::optional<Entry> entry = known(name)) {
+    std::optional<Entry> entry = known(name);
+    if (!entry && directory_.identity_of(name)) // of a creation that failed and could not be taken back
+        entry = opened(name, nullptr);
+    if (entry) {
         const std::shared_ptr<Collection> collection = usable(retried(name, *entry, nullptr));
         const CollectionConfig& existing = collection->config();
         if (existing.embedding_dimension != config.embedding_dimension ||
@@ -218,13 +230,9 @@ void OpenStore::create(const std::string& name, const CollectionConfig& config)
         return;
     }
     directory_.add(name, [&](const fs::path& file) { make_collection_file(file, name, config); });
-    const Entry entry = open(name, nullptr);
-    {
-        const std::lock_guard lock(mutex_);
-        entries_[name] = entry;
-    }
-    if (entry.damage)
-        throw entry.damage->with_outcome(Outcome::applied); // it is made, and opened by the next use
+    entry = opened(name, nullptr);
+    if (entry->damage)
+        throw entry->damage->with_outcome(Outcome::applied); // it is made, and opened by the next use
 }
 
 bool OpenStore::remove(const std::string& name)
@@ -245,9 +253,7 @@ bool OpenStore::remove(const std::string& name)
     } catch (const StorageError& error) {
         if (!directory_.identity_of(name)) // it is gone, but a power loss could bring it back
             throw error.with_outcome(Outcome::unknown);
-        Entry again = open(name, nullptr);
-        const std::lock_guard lock(mutex_);
-        entries_[name] = std::move(again);
+        opened(name, nullptr);
         throw;
     }
     return true;
@@ -298,9 +304,14 @@ void OpenStore::restore(const fs::path& path, sqlite::Stopper& stopper)
         }
         check_stop(stopper);
         directory_.decide_restore(restored);
-    } catch (...) {
+    } catch (const StorageError& error) {
         directory_.abandon_restore();
-        throw;
+        if (!directory_.restore_pending())
+            throw;
+        // Taking it back has failed as well. Nothing may be written now: the next opening will finish it.
+        const std::lock_guard lock(mutex_);
+        replacing_ = true;
+        throw unfinished(error);
     }
 
     // Decided: whatever happens from here on, the new collections will be there after the next opening.
@@ -315,8 +326,7 @@ void OpenStore::restore(const fs::path& path, sqlite::Stopper& stopper)
         directory_.finish_restore();
         open_all(nullptr);
     } catch (const StorageError& error) {
-        throw error.prefixed("the restore is decided but not finished; clean up and initialize again to finish it: ")
-            .with_outcome(Outcome::unknown);
+        throw unfinished(error);
     }
     const std::lock_guard lock(mutex_);
     replacing_ = false;

@@ -6,6 +6,7 @@
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
 
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <sys/stat.h>
@@ -179,10 +180,10 @@ void StoreDirectory::decide_restore(const std::vector<std::string>& collections)
         std::ofstream file(partial.path());
         for (const std::string& name : collections)
             file << name << '\n';
+        errno = 0;
         if (!file.flush())
-            throw StorageError(StorageErrc::resource_exhausted,
-                               "cannot write " + partial.path().string() + "; check the disk",
-                               ErrorDetails{std::string(backend)});
+            check(std::error_code(errno != 0 ? errno : EIO, std::generic_category()),
+                  "write " + partial.path().string());
     }
     partial.publish();
     sync();
