@@ -215,10 +215,7 @@ void OpenStore::create(const std::string& name, const CollectionConfig& config)
 {
     check_writable("create a collection");
     const std::lock_guard changing(changing_);
-    std::optional<Entry> entry = known(name);
-    if (!entry && directory_.identity_of(name)) // of a creation that failed and could not be taken back
-        entry = opened(name, nullptr);
-    if (entry) {
+    if (const std::optional<Entry> entry = known(name)) {
         const std::shared_ptr<Collection> collection = usable(retried(name, *entry, nullptr));
         const CollectionConfig& existing = collection->config();
         if (existing.embedding_dimension != config.embedding_dimension ||
@@ -229,10 +226,16 @@ void OpenStore::create(const std::string& name, const CollectionConfig& config)
                      std::to_string(config.embedding_dimension) + " and " + config.distance_metric);
         return;
     }
-    directory_.add(name, [&](const fs::path& file) { make_collection_file(file, name, config); });
-    entry = opened(name, nullptr);
-    if (entry->damage)
-        throw entry->damage->with_outcome(Outcome::applied); // it is made, and opened by the next use
+    try {
+        directory_.add(name, [&](const fs::path& file) { make_collection_file(file, name, config); });
+    } catch (const StorageError& error) {
+        if (error.outcome() == Outcome::unknown && directory_.identity_of(name))
+            opened(name, nullptr); // it could not be taken back: this store finds it like the next one
+        throw;
+    }
+    const Entry entry = opened(name, nullptr);
+    if (entry.damage)
+        throw entry.damage->with_outcome(Outcome::applied); // it is made, and opened by the next use
 }
 
 bool OpenStore::remove(const std::string& name)
@@ -305,7 +308,11 @@ void OpenStore::restore(const fs::path& path, sqlite::Stopper& stopper)
         check_stop(stopper);
         directory_.decide_restore(restored);
     } catch (const StorageError& error) {
-        directory_.abandon_restore();
+        try {
+            directory_.abandon_restore();
+        } catch (const StorageError&) {
+            // The first error is the one to tell; what is left is dropped by the next restore or opening.
+        }
         if (!directory_.restore_pending())
             throw;
         // Taking it back has failed as well. Nothing may be written now: the next opening will finish it.

@@ -28,6 +28,9 @@ struct Subject
     int stride; ///< how many points further the next one visited is, unless the environment says otherwise
 };
 
+// GoogleTest would print its bytes.
+void PrintTo(const Subject& subject, std::ostream* out) { *out << subject.name; }
+
 /// One pass through everything a store does, with a fault on the way.
 class Scenario
 {
