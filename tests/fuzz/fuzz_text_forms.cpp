@@ -15,8 +15,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
     fuzz::accepts([&] { static_cast<void>(PageCursor::parse(text).position("vectors/memories")); });
     const std::string listing(text.substr(0, size / 2));
     const std::string position(text.substr(size / 2));
-    const PageCursor cursor = PageCursor::make(listing, position);
-    fuzz::require(PageCursor::parse(cursor.text()).position(listing) == position, "a cursor is read as it was");
+    const bool made = fuzz::accepts([&] {
+        const PageCursor cursor = PageCursor::make(listing, position);
+        fuzz::require(PageCursor::parse(cursor.text()).position(listing) == position, "a cursor is read as it was");
+    });
+    fuzz::require(made == (listing.find('\n') == std::string::npos), "a listing is named by any one line");
 
     fuzz::accepts([&] { fuzz::require(base64_encode(base64_decode(text)) == text, "a content has one base64 text"); });
     const auto bytes = std::as_bytes(std::span(data, size));
