@@ -101,10 +101,14 @@ private:
     bool kept_ = false;
 };
 
-StorageError as_storage_error(const std::exception_ptr& failure)
+StorageError as_storage_error(const std::exception_ptr& failed)
 {
     try {
-        std::rethrow_exception(failure);
+        try {
+            std::rethrow_exception(failed);
+        } catch (...) {
+            rethrow_as_storage_error(backend, "restore_from_backup");
+        }
     } catch (const StorageError& error) {
         return error;
     } catch (const std::exception& error) {
@@ -190,8 +194,8 @@ awaitable<void> restore(BackupManifest manifest, BackupTarget stores, OperationC
     }
     if (rest_failure)
         std::rethrow_exception(rest_failure);
-    if (failure)
-        throw *failure;
+    if (failed)
+        std::rethrow_exception(failed);
 }
 
 } // namespace

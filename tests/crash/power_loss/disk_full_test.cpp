@@ -25,7 +25,7 @@ struct Subject
 {
     std::string name;
     OpenPowerStore open;
-    int stride; ///< how many points further the next one visited is, unless the environment says otherwise
+    std::uint64_t stride; ///< how many points further the next one visited is, unless the environment says otherwise
 };
 
 // GoogleTest would print its bytes.
@@ -245,7 +245,7 @@ void fail_everywhere(const Subject& subject, int error)
 
     // WHISPERSTORE_DISK_FAULT_STRIDE: 1 visits every point.
     const char* asked = std::getenv("WHISPERSTORE_DISK_FAULT_STRIDE");
-    const std::uint64_t stride = std::max(1, asked ? std::atoi(asked) : subject.stride);
+    const std::uint64_t stride = asked ? std::max(std::strtoull(asked, nullptr, 10), 1ULL) : subject.stride;
     const std::string what = subject.name + (error == ENOSPC ? ", disk full" : ", disk broken");
     std::uint64_t points = 0;
     int in_doubt = 0;
@@ -277,8 +277,8 @@ std::string name_of(const testing::TestParamInfo<Subject>& subject) { return sub
 
 std::vector<Subject> subjects()
 {
-    return {Subject{"database", database_store("FULL"), 3}, Subject{"vectors", vector_store(), 7},
-            Subject{"layer", layer_store(), 11}};
+    return {Subject{"database", database_store("FULL"), 9}, Subject{"vectors", vector_store(), 17},
+            Subject{"layer", layer_store(), 29}};
 }
 
 } // namespace
