@@ -1,7 +1,7 @@
-// A damaged backup of collections is restored whole or refused, and then the old collections are there.
+// Damaged backups of collections.
 
+#include "fuzz/damaged_archive.hpp"
 #include "fuzz/fuzz_target.hpp"
-#include "fuzz/mutated_file.hpp"
 
 #include <whisperstore/core/blocking.hpp>
 #include <whisperstore/vector/local_qdrant_manager.hpp>
@@ -10,10 +10,18 @@ namespace whisperstore::fuzz {
 
 namespace {
 
-class Live
+VectorDatabaseConfig folder_of_vectors()
+{
+    VectorDatabaseConfig config;
+    config.persist_directory = scratch_folder() + "/vectors";
+    config.synchronous = "NORMAL";
+    return config;
+}
+
+class VectorTarget final : public ArchiveTarget
 {
 public:
-    Live() : vectors_(configuration())
+    VectorTarget() : ArchiveTarget("vector"), vectors_(folder_of_vectors())
     {
         blocking::run(vectors_.initialize());
         CollectionConfig shape;
@@ -21,46 +29,19 @@ public:
         blocking::run(vectors_.create_collection("memories", shape));
         store("old", {1, 0, 0, 0});
         store("older", {0, 1, 0, 0});
-        blocking::run(vectors_.backup_collections(scratch_folder() + "/vector_good"));
-        good_ = read_scratch(scratch_folder() + "/vector_good");
+        keep_old();
         blocking::run(vectors_.delete_document("memories", "older"));
         store("present", {0, 0, 1, 0});
-        blocking::run(vectors_.backup_collections(scratch_folder() + "/vector_present"));
-        present_ = documents();
-    }
-
-    void restore(const std::uint8_t* data, std::size_t size)
-    {
-        const std::string path = scratch_folder() + "/vector_archive";
-        write_scratch(path, mutated(good_, data, size));
-        if (!accepts([&] { blocking::run(vectors_.restore_collections(path)); })) {
-            require(documents() == present_, "a refused archive changes nothing");
-            return;
-        }
-        const std::string restored = documents();
-        require(documents() == restored, "restored collections can be read");
-        blocking::run(vectors_.restore_collections(scratch_folder() + "/vector_present"));
-        require(documents() == present_, "the present collections are back");
+        keep_present();
     }
 
 private:
-    static VectorDatabaseConfig configuration()
-    {
-        VectorDatabaseConfig config;
-        config.persist_directory = scratch_folder() + "/vectors";
-        config.synchronous = "NORMAL";
-        return config;
-    }
+    void back_up(const std::string& path) override { blocking::run(vectors_.backup_collections(path)); }
+    void restore(const std::string& path) override { blocking::run(vectors_.restore_collections(path)); }
+    void check_restored() override { static_cast<void>(content()); }
 
-    void store(const std::string& id, const std::vector<float>& embedding)
-    {
-        json::object metadata;
-        metadata["user_id"] = "u1";
-        blocking::run(vectors_.store_document("memories", id, "content of " + id, embedding, metadata));
-    }
-
-    /// Everything in every collection, each document found by a search as well.
-    std::string documents()
+    /// Everything in every collection; searches find as much.
+    std::string content() override
     {
         std::string all;
         for (const std::string& name : blocking::run(vectors_.list_collections())) {
@@ -77,9 +58,14 @@ private:
         return all;
     }
 
+    void store(const std::string& id, const std::vector<float>& embedding)
+    {
+        json::object metadata;
+        metadata["user_id"] = "u1";
+        blocking::run(vectors_.store_document("memories", id, "content of " + id, embedding, metadata));
+    }
+
     LocalQdrantManager vectors_;
-    std::string good_;
-    std::string present_;
 };
 
 } // namespace
@@ -88,7 +74,7 @@ private:
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
-    static whisperstore::fuzz::Live live;
-    live.restore(data, size);
+    static whisperstore::fuzz::VectorTarget target;
+    target.try_damaged(data, size);
     return 0;
 }
