@@ -19,6 +19,7 @@ option(WHISPERSTORE_BUILD_CLI "The whisperstore command" ${PROJECT_IS_TOP_LEVEL}
 option(WHISPERSTORE_BUILD_TESTS "Tests" ${PROJECT_IS_TOP_LEVEL})
 option(WHISPERSTORE_WARNINGS_AS_ERRORS "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
 option(WHISPERSTORE_BUILD_BENCHMARKS "Benchmarks beside raw drivers (bench/)" OFF)
+option(WHISPERSTORE_BUILD_FUZZERS "Fuzz targets as libFuzzer programs (tests/fuzz/, needs clang)" OFF)
 set(WHISPERSTORE_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread")
 
 find_program(WHISPERSTORE_CCACHE ccache)

@@ -15,6 +15,9 @@ if(WHISPERSTORE_SANITIZE)
     target_compile_options(whisperstore_build_flags INTERFACE -Wno-tsan)
   endif()
 endif()
+if(WHISPERSTORE_BUILD_FUZZERS)
+  target_compile_options(whisperstore_build_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # -fpch-preprocess lets ccache see through the precompiled header; GCC 12 gives false
   # -Wmaybe-uninitialized, -Wmismatched-new-delete and -Wrestrict reports inside coroutine frames and std::string.

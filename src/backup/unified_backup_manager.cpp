@@ -101,32 +101,40 @@ private:
     bool kept_ = false;
 };
 
-std::string text_of(const std::exception_ptr& failure)
+StorageError as_storage_error(const std::exception_ptr& failed)
 {
     try {
-        std::rethrow_exception(failure);
+        try {
+            std::rethrow_exception(failed);
+        } catch (...) {
+            rethrow_as_storage_error(backend, "restore_from_backup");
+        }
+    } catch (const StorageError& error) {
+        return error;
     } catch (const std::exception& error) {
-        return error.what();
+        return StorageError(StorageErrc::unavailable, error.what());
     }
 }
 
 /// The vectors are as they were, so the database goes back too.
-awaitable<void> put_back(AbstractDatabaseAdapter& database, UndoCopy& before, std::exception_ptr why)
+awaitable<void> put_back(AbstractDatabaseAdapter& database, UndoCopy& before, StorageError why)
 {
-    std::exception_ptr failure;
+    std::exception_ptr failed;
     try {
         co_await database.restore_database(before.path());
     } catch (...) {
-        failure = std::current_exception();
+        failed = std::current_exception();
     }
-    if (!failure)
+    if (!failed)
         co_return;
     before.keep();
+    const StorageError failure = as_storage_error(failed);
     ErrorDetails details;
+    details.native_code = failure.native_code();
     details.outcome = Outcome::unknown;
-    throw StorageError(StorageErrc::unavailable,
-                       "the vectors could not be restored (" + text_of(why) +
-                           "), and then the database not be put back (" + text_of(failure) +
+    throw StorageError(failure.errc(),
+                       std::string("the vectors could not be restored (") + why.what() +
+                           "), and then the database not be put back (" + failure.what() +
                            "): it holds the backup's content, its old content is in " + before.path().string(),
                        std::move(details));
 }
@@ -161,24 +169,33 @@ awaitable<void> restore(BackupManifest manifest, BackupTarget stores, OperationC
     UndoCopy before(stores.database);
     co_await stores.database.backup_database(before.path(), context);
     co_await stores.database.restore_database(component_of(manifest, "database").path, context);
-    std::exception_ptr failure;
+    std::exception_ptr failed;
     try {
         co_await stores.vector_db.restore_collections(component_of(manifest, "vector_db").path, context);
     } catch (...) {
-        failure = std::current_exception();
+        failed = std::current_exception();
     }
+    const std::optional<StorageError> failure = failed ? std::optional(as_storage_error(failed)) : std::nullopt;
+    // Vectors that may be the backup's, or become so when they are opened again, need its database.
+    const bool refused = failure && failure->outcome() == Outcome::not_applied;
     // Also for a caller that gave up: the database goes back, or, as it has happened, the cache must not
     // be left with what was.
     awaitable<void> rest =
-        failure ? put_back(stores.database, before, failure) : empty_cache(stores, std::move(channels));
+        refused ? put_back(stores.database, before, *failure) : empty_cache(stores, std::move(channels));
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
     const std::exception_ptr rest_failure = co_await shielded(std::move(rest));
     co_await asio::this_coro::throw_if_cancelled(throws);
+    if (failure && !refused) {
+        std::string told = "the database has the backup's content, the vectors may not have it yet";
+        if (rest_failure)
+            told.append(" (and emptying the cache failed: ").append(as_storage_error(rest_failure).what()).append(")");
+        throw failure->prefixed(told.append("; restore again when they work: ")).with_outcome(Outcome::unknown);
+    }
     if (rest_failure)
         std::rethrow_exception(rest_failure);
-    if (failure)
-        std::rethrow_exception(failure);
+    if (failed)
+        std::rethrow_exception(failed);
 }
 
 } // namespace

@@ -1,7 +1,6 @@
-#include <whisperstore/core/page.hpp>
-
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/core/json.hpp>
+#include <whisperstore/core/page.hpp>
 
 namespace whisperstore {
 
@@ -33,6 +32,8 @@ std::string decode(std::string_view cursor)
 
 PageCursor PageCursor::make(std::string_view listing, std::string_view position)
 {
+    if (listing.find('\n') != std::string_view::npos)
+        throw StorageError(StorageErrc::invalid_argument, "the name of a listing is one line");
     std::string plain(prefix);
     plain.append(listing).append("\n").append(position);
     return PageCursor(to_url_alphabet(base64_encode(std::as_bytes(std::span(plain)))));

@@ -59,6 +59,24 @@ void hold_snapshot(sqlite::Connection& connection)
     static_cast<void>(connection.query_int("SELECT count(*) FROM sqlite_schema"));
 }
 
+/// A restore copies the encoding as well, and connections that are open would refuse to read from then
+/// on. So does an attached database, also for a damaged mark that a first opening takes for UTF-8.
+void check_encoding(sqlite::Connection& live, const std::filesystem::path& archive)
+{
+    sqlite::Statement attach = live.prepare_once("ATTACH ?1 AS archive");
+    const std::string path = archive.string();
+    attach.bind_text(1, path);
+    try {
+        attach.run();
+    } catch (const StorageError& error) {
+        if (!error.native_code().starts_with("SQLITE_ERROR"))
+            throw;
+        throw StorageError(StorageErrc::version_mismatch,
+                           archive.string() + " cannot be read beside the database, whose text encoding is " +
+                               live.query_text("PRAGMA encoding") + ": " + error.message());
+    }
+}
+
 } // namespace
 
 void mark_database(sqlite::Connection& connection)
@@ -118,7 +136,9 @@ CheckedArchive check_archive(const std::filesystem::path& archive, const sqlite:
 
     sqlite::OpenOptions reading = live;
     reading.read_only = true;
-    const std::int64_t page_size = sqlite::Connection(reading).query_int("PRAGMA page_size");
+    sqlite::Connection beside(reading);
+    check_encoding(beside, archive);
+    const std::int64_t page_size = beside.query_int("PRAGMA main.page_size");
     if (checked.connection->query_int("PRAGMA page_size") == page_size)
         return checked;
 

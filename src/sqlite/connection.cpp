@@ -153,6 +153,7 @@ int Statement::parameter_count() const noexcept { return sqlite3_bind_parameter_
 bool Statement::read_only() const noexcept { return sqlite3_stmt_readonly(handle_) != 0; }
 
 void Connection::Closer::operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
+void Connection::Closer::operator()(sqlite3_stmt* handle) const noexcept { sqlite3_finalize(handle); }
 
 Connection::Connection(OpenOptions options) : options_(std::move(options))
 {
@@ -246,12 +247,6 @@ Connection::Budget::Budget(Connection& connection) noexcept : connection_(connec
 
 Connection::Budget::~Budget() { connection_.progress_left_ = -1; }
 
-Connection::~Connection()
-{
-    for (Cached& entry : cache_)
-        sqlite3_finalize(entry.handle);
-}
-
 void Connection::fail(int code)
 {
     const int extended = handle_ ? sqlite3_extended_errcode(handle_) : code;
@@ -294,7 +289,7 @@ Statement Connection::prepare(std::string_view sql)
     if (const auto found = by_sql_.find(sql); found != by_sql_.end() && !found->second->leased) {
         cache_.splice(cache_.begin(), cache_, found->second);
         found->second->leased = true;
-        return Statement(*this, found->second->handle, true);
+        return Statement(*this, found->second->handle.get(), true);
     }
     sqlite3_stmt* handle = compile(sql, SQLITE_PREPARE_PERSISTENT);
     if (by_sql_.contains(sql)) // its cached twin is in use
@@ -304,8 +299,7 @@ Statement Connection::prepare(std::string_view sql)
         for (auto last = std::prev(cache_.end());; --last) {
             if (!last->leased) {
                 by_sql_.erase(last->sql);
-                by_handle_.erase(last->handle);
-                sqlite3_finalize(last->handle);
+                by_handle_.erase(last->handle.get());
                 cache_.erase(last);
                 break;
             }
@@ -313,7 +307,7 @@ Statement Connection::prepare(std::string_view sql)
                 break;
         }
     }
-    cache_.push_front(Cached{std::string(sql), handle, true});
+    cache_.push_front(Cached{std::string(sql), std::unique_ptr<sqlite3_stmt, Closer>(handle), true});
     by_sql_.emplace(cache_.front().sql, cache_.begin());
     by_handle_.emplace(handle, cache_.begin());
     return Statement(*this, handle, true);

@@ -83,7 +83,6 @@ class Connection
 public:
     /// Opens or creates the file: WAL, foreign keys, secure_delete, busy timeout, mode 0600.
     explicit Connection(OpenOptions options);
-    ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
@@ -139,11 +138,12 @@ private:
     struct Closer
     {
         void operator()(sqlite3* handle) const noexcept;
+        void operator()(sqlite3_stmt* handle) const noexcept;
     };
     struct Cached
     {
         std::string sql;
-        sqlite3_stmt* handle;
+        std::unique_ptr<sqlite3_stmt, Closer> handle;
         bool leased;
     };
     OpenOptions options_;
@@ -152,7 +152,7 @@ private:
     const Stopper* stopper_ = nullptr;
     int progress_left_ = -1; // calls of the progress handler a budget allows; negative: any number
     int busy_waited_ms_ = 0;
-    std::list<Cached> cache_; // most recently used first
+    std::list<Cached> cache_; // most recently used first; closed before their connection, also by a failed constructor
     std::unordered_map<std::string_view, std::list<Cached>::iterator> by_sql_;
     std::unordered_map<sqlite3_stmt*, std::list<Cached>::iterator> by_handle_;
 };

@@ -111,6 +111,7 @@ class RefusingVectors final : public VectorDatabaseManager
 public:
     explicit RefusingVectors(VectorDatabaseManager& inner) : inner_(inner) {}
     StorageErrc failure = StorageErrc::resource_exhausted;
+    Outcome outcome = Outcome::not_applied;
     AbstractDatabaseAdapter* closes = nullptr; ///< a database that goes away meanwhile
     int asked = 0;
 
@@ -119,7 +120,7 @@ public:
         ++asked;
         if (closes)
             co_await closes->disconnect();
-        throw StorageError(failure, "no room for these vectors");
+        throw StorageError(failure, "no room for these vectors").with_outcome(outcome);
     }
     awaitable<void> initialize(OperationContext context) override { return inner_.initialize(std::move(context)); }
     awaitable<void> cleanup() override { return inner_.cleanup(); }
@@ -209,6 +210,31 @@ TEST_F(Backup, VectorsThatCannotBeRestoredPutTheDatabaseBack)
         EXPECT_EQ(entry.path().string().find("before-restore"), std::string::npos) << entry.path();
 }
 
+// Seen on a full disk: vectors whose restore was decided are the backup's once they are opened again.
+TEST_F(Backup, VectorsThatMayHaveBeenRestoredKeepTheDatabaseThatBelongsToThem)
+{
+    fill(*storage, 20);
+    create();
+    const Dump restored = run(dump_database(storage->database()));
+    const auto newest = [&] {
+        return run(storage->cache().get_conversation_context("channel-0", 1)).at(0)->message_id;
+    };
+    const std::int64_t newest_restored = newest();
+    fill(*storage, 20, 500);
+    ASSERT_NE(newest(), newest_restored);
+    RefusingVectors refusing(storage->vector_db());
+    refusing.outcome = Outcome::unknown;
+    const BackupTarget target(storage->database(), refusing, storage->cache());
+    const StorageError error = error_of([&] { run(manager.restore_from_backup(path, target)); });
+    EXPECT_EQ(error.errc(), StorageErrc::resource_exhausted) << error.what();
+    EXPECT_EQ(error.outcome(), Outcome::unknown);
+    EXPECT_NE(std::string(error.what()).find("restore again"), std::string::npos) << error.what();
+    EXPECT_EQ(difference(run(dump_database(storage->database())), restored), "");
+    EXPECT_EQ(newest(), newest_restored);
+    run(manager.restore_from_backup(path, *storage));
+    EXPECT_EQ(difference(run(dump_database(storage->database())), restored), "");
+}
+
 TEST_F(Backup, ADatabaseThatCannotBePutBackIsKept)
 {
     fill(*storage, 20);
@@ -220,6 +246,7 @@ TEST_F(Backup, ADatabaseThatCannotBePutBackIsKept)
     const BackupTarget target(storage->database(), refusing, storage->cache());
     const StorageError error = error_of([&] { run(manager.restore_from_backup(path, target)); });
     const fs::path kept = directory / "data/database.db.before-restore";
+    EXPECT_EQ(error.errc(), StorageErrc::closed) << error.what(); // why it was not put back
     EXPECT_EQ(error.outcome(), Outcome::unknown);
     for (const std::string& part : {std::string("no room for these vectors"), kept.string()})
         EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();

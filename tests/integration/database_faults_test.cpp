@@ -137,6 +137,19 @@ TEST(DatabaseFaults, WhatIsNoDatabaseIsCorruptAndLeftAlone)
     }
 }
 
+// A connection that is not closed would keep its locks as well.
+TEST(DatabaseFaults, AFailedOpeningLeavesNoFileOpen)
+{
+    const TestDirectory directory;
+    const auto path = directory / "database.db";
+    write_file(path, std::string(5000, 'x'));
+    EXPECT_STORAGE_ERROR(run(adapter(path)->connect()), corrupt);
+    for (const auto& descriptor : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code closed; // that of the iterator itself
+        EXPECT_NE(std::filesystem::read_symlink(descriptor.path(), closed), path);
+    }
+}
+
 TEST(DatabaseFaults, DamagedPagesAreToldAndNotMadeWorse)
 {
     const TestDirectory directory;
@@ -472,6 +485,16 @@ TEST(DatabaseFaults, ABackupThatIsNotOneOfOursIsRefusedWithTheOldDataKept)
     std::fill(damaged.begin() + 5000, damaged.begin() + 9000, 'x');
     write_file(directory / "damaged", damaged);
     write_file(directory / "short", good.substr(0, good.size() - 4096));
+    std::string unknown_encoding = good;
+    unknown_encoding[59] = 100; // which SQLite takes for UTF-8 once, and then for none
+    write_file(directory / "unknown encoding", unknown_encoding);
+    {
+        sqlite::OpenOptions options;
+        options.path = directory / "other encoding";
+        options.archive = true;
+        sqlite::Connection(options).execute("PRAGMA encoding='UTF-16'; PRAGMA application_id=0x57536462;"
+                                            "CREATE TABLE t (a BIGINT PRIMARY KEY, b TEXT)");
+    }
     const struct
     {
         std::filesystem::path path;
@@ -485,6 +508,8 @@ TEST(DatabaseFaults, ABackupThatIsNotOneOfOursIsRefusedWithTheOldDataKept)
         {directory.path(), StorageErrc::not_found},
         {path, StorageErrc::invalid_argument}, // itself
         {changed("foreign", "PRAGMA application_id=7"), StorageErrc::corrupt},
+        {directory / "unknown encoding", StorageErrc::version_mismatch},
+        {directory / "other encoding", StorageErrc::version_mismatch},
         {changed("newer format", "PRAGMA user_version=99"), StorageErrc::version_mismatch},
         {changed("newer schema", "CREATE TABLE schema_migrations (version TEXT);"
                                  "INSERT INTO schema_migrations VALUES ('whisperengine_core.9');"

@@ -19,6 +19,11 @@ TEST(PageCursor, CarriesAPositionOfItsListing)
     }
 }
 
+TEST(PageCursor, AListingIsNamedByOneLine)
+{
+    EXPECT_STORAGE_ERROR(PageCursor::make("vectors/a\nb", "42"), invalid_argument);
+}
+
 TEST(PageCursor, OtherTextIsRefused)
 {
     for (const char* text : {"", "x", "42", "====", "MQ", "Mgpsb25n", "not a cursor", "\xFF"})

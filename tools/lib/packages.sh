@@ -5,6 +5,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config python3 python3-venv ca-
     libsqlite3-dev libicu-dev libssl-dev libcli11-dev libspdlog-dev)
 
 # What the tests need on top.
+# libclang-rt-19-dev brings the sanitizers and libFuzzer.
 TEST_PACKAGES=(git libgtest-dev libgmock-dev sqlite3 clang-19 libclang-rt-19-dev)
 
 package_installed() { dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'; }

@@ -80,7 +80,8 @@ public:
                                             OperationContext context = OperationContext());
 
     /// Replaces the content of all stores by the backup's and empties the cache. The whole backup is
-    /// verified first. When a store refuses its part, those before it get their old content back.
+    /// verified first. When a store refuses its part, those before it get their old content back; when
+    /// its outcome is unknown they keep the backup's, and so has the error: restore again.
     awaitable<void> restore_from_backup(std::filesystem::path backup_path, BackupTarget target_storage_layer,
                                         OperationContext context = OperationContext());
 };

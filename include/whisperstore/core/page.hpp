@@ -14,7 +14,7 @@ namespace whisperstore {
 class PageCursor
 {
 public:
-    /// \param listing names what is listed, e.g. "vectors/user_memories".
+    /// \param listing names what is listed, e.g. "vectors/user_memories"; one line.
     /// \param position the backend's position within it.
     static PageCursor make(std::string_view listing, std::string_view position);
     /// Takes text a caller handed back. \throws StorageError invalid_argument when it is not a cursor.

@@ -21,6 +21,12 @@ namespace {
     throw StorageError(code, std::move(message), std::move(details));
 }
 
+StorageError unfinished(const StorageError& error)
+{
+    return error.prefixed("the restore is decided but not finished; clean up and initialize again to finish it: ")
+        .with_outcome(Outcome::unknown);
+}
+
 /// A full disk, say, while a collection was opened: the next use may find it mended.
 bool is_passing(const std::optional<StorageError>& damage)
 {
@@ -86,14 +92,17 @@ OpenStore::Entry OpenStore::open(const std::string& name, const CheckPoint& chec
     fail(StorageErrc::unavailable, "collection '" + name + "' is being replaced all the time; try again", true);
 }
 
-OpenStore::Entry OpenStore::retried(const std::string& name, Entry entry, const CheckPoint& check)
+OpenStore::Entry OpenStore::opened(const std::string& name, const CheckPoint& check)
 {
-    if (!is_passing(entry.damage))
-        return entry;
-    entry = open(name, check);
+    Entry entry = open(name, check);
     const std::lock_guard lock(mutex_);
     entries_[name] = entry;
     return entry;
+}
+
+OpenStore::Entry OpenStore::retried(const std::string& name, Entry entry, const CheckPoint& check)
+{
+    return is_passing(entry.damage) ? opened(name, check) : entry;
 }
 
 std::shared_ptr<Collection> OpenStore::usable(const Entry& entry) const
@@ -217,12 +226,14 @@ void OpenStore::create(const std::string& name, const CollectionConfig& config)
                      std::to_string(config.embedding_dimension) + " and " + config.distance_metric);
         return;
     }
-    directory_.add(name, [&](const fs::path& file) { make_collection_file(file, name, config); });
-    const Entry entry = open(name, nullptr);
-    {
-        const std::lock_guard lock(mutex_);
-        entries_[name] = entry;
+    try {
+        directory_.add(name, [&](const fs::path& file) { make_collection_file(file, name, config); });
+    } catch (const StorageError& error) {
+        if (error.outcome() == Outcome::unknown && directory_.identity_of(name))
+            opened(name, nullptr); // it could not be taken back: this store finds it like the next one
+        throw;
     }
+    const Entry entry = opened(name, nullptr);
     if (entry.damage)
         throw entry.damage->with_outcome(Outcome::applied); // it is made, and opened by the next use
 }
@@ -245,9 +256,7 @@ bool OpenStore::remove(const std::string& name)
     } catch (const StorageError& error) {
         if (!directory_.identity_of(name)) // it is gone, but a power loss could bring it back
             throw error.with_outcome(Outcome::unknown);
-        Entry again = open(name, nullptr);
-        const std::lock_guard lock(mutex_);
-        entries_[name] = std::move(again);
+        opened(name, nullptr);
         throw;
     }
     return true;
@@ -298,9 +307,18 @@ void OpenStore::restore(const fs::path& path, sqlite::Stopper& stopper)
         }
         check_stop(stopper);
         directory_.decide_restore(restored);
-    } catch (...) {
-        directory_.abandon_restore();
-        throw;
+    } catch (const StorageError& error) {
+        try {
+            directory_.abandon_restore();
+        } catch (const StorageError&) {
+            // The first error is the one to tell; what is left is dropped by the next restore or opening.
+        }
+        if (!directory_.restore_pending())
+            throw;
+        // Taking it back has failed as well. Nothing may be written now: the next opening will finish it.
+        const std::lock_guard lock(mutex_);
+        replacing_ = true;
+        throw unfinished(error);
     }
 
     // Decided: whatever happens from here on, the new collections will be there after the next opening.
@@ -315,8 +333,7 @@ void OpenStore::restore(const fs::path& path, sqlite::Stopper& stopper)
         directory_.finish_restore();
         open_all(nullptr);
     } catch (const StorageError& error) {
-        throw error.prefixed("the restore is decided but not finished; clean up and initialize again to finish it: ")
-            .with_outcome(Outcome::unknown);
+        throw unfinished(error);
     }
     const std::lock_guard lock(mutex_);
     replacing_ = false;

@@ -44,6 +44,8 @@ private:
         std::optional<StorageError> damage; ///< why there is none
     };
     Entry open(const std::string& name, const CheckPoint& check) const;
+    /// Opens it and remembers the result. `changing_` is held.
+    Entry opened(const std::string& name, const CheckPoint& check);
     /// Opens it again where the reason why there is none may have passed. `changing_` is held.
     Entry retried(const std::string& name, Entry entry, const CheckPoint& check);
     std::shared_ptr<Collection> usable(const Entry& entry) const;

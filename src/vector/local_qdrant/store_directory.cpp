@@ -6,6 +6,7 @@
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
 
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <sys/stat.h>
@@ -24,6 +25,9 @@ void check(const std::error_code& error, const std::string& what)
     if (error)
         sqlite::throw_errno(error.value(), "cannot " + what, backend);
 }
+
+/// Of a file stream, which only leaves errno behind.
+std::error_code last_error() { return {errno != 0 ? errno : EIO, std::generic_category()}; }
 
 void remove_if_there(const fs::path& path)
 {
@@ -176,22 +180,32 @@ void StoreDirectory::decide_restore(const std::vector<std::string>& collections)
     sqlite::sync_path(restore_folder(), backend);
     sqlite::PartialFile partial(decision(), backend);
     {
+        errno = 0;
         std::ofstream file(partial.path());
         for (const std::string& name : collections)
             file << name << '\n';
         if (!file.flush())
-            throw StorageError(StorageErrc::resource_exhausted,
-                               "cannot write " + partial.path().string() + "; check the disk",
-                               ErrorDetails{std::string(backend)});
+            check(last_error(), "write " + partial.path().string());
     }
     partial.publish();
     sync();
 }
 
+std::vector<std::string> StoreDirectory::decided() const
+{
+    errno = 0;
+    std::ifstream file(decision());
+    const bool open = file.is_open();
+    std::vector<std::string> names{std::istream_iterator<std::string>(file), {}};
+    // A list that cannot be read is not an empty one: what is not in it is removed.
+    if (!open || file.bad())
+        check(last_error(), "read " + decision().string());
+    return names;
+}
+
 void StoreDirectory::finish_restore()
 {
-    std::ifstream file(decision());
-    const std::vector<std::string> restored{std::istream_iterator<std::string>(file), {}};
+    const std::vector<std::string> restored = decided();
     for (const std::string& name : names())
         if (std::ranges::find(restored, name) == restored.end())
             remove(name);
@@ -205,16 +219,23 @@ void StoreDirectory::finish_restore()
         move_file(made, file_of(name));
     }
     sync();
+    // Gone for good, or recover() would after a power loss remove what is created from now on.
     remove_if_there(decision());
-    abandon_restore();
+    sqlite::sync_path(restore_folder(), backend);
+    std::error_code ignored; // nothing of worth is in it, and the next recover() drops it
+    fs::remove_all(restore_folder(), ignored);
 }
 
-void StoreDirectory::abandon_restore() noexcept
+void StoreDirectory::abandon_restore()
 {
-    std::error_code ignored; // dropped again by the next recover()
-    // Never a decision with files missing: recover() would take them for moved.
-    fs::remove(decision(), ignored);
-    fs::remove_all(restore_folder(), ignored);
+    std::error_code error;
+    if (!fs::exists(restore_folder(), error) && !error)
+        return;
+    // Never a decision with files missing, not even after a power loss: recover() would take them for moved.
+    remove_if_there(decision());
+    sqlite::sync_path(restore_folder(), backend);
+    fs::remove_all(restore_folder(), error);
+    check(error, "remove " + restore_folder().string());
 }
 
 } // namespace whisperstore::local_qdrant

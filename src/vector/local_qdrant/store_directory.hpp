@@ -47,13 +47,14 @@ public:
     void decide_restore(const std::vector<std::string>& collections);
     /// Replaces all collections by the restored ones.
     void finish_restore();
-    /// Drops a restore that was not decided.
-    void abandon_restore() noexcept;
+    /// Drops a restore that is not to happen.
+    void abandon_restore();
     ///@}
 
 private:
     std::filesystem::path restore_folder() const;
     std::filesystem::path decision() const;
+    std::vector<std::string> decided() const;
     void sync() const;
 
     std::filesystem::path path_;

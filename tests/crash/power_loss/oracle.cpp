@@ -57,12 +57,14 @@ void Oracle::settle(std::size_t writer, const SlotState& found)
         steps.pop_back();
 }
 
-std::uint64_t Oracle::acknowledged() const
+std::uint64_t Oracle::acknowledged(std::size_t moment) const
 {
     std::uint64_t count = 0;
     for (const Writer& writer : writers_)
-        for (std::size_t i = 1; i < writer.steps.size(); ++i)
-            count += writer.steps[i].acknowledged ? 1 : 0;
+        for (std::size_t i = 1; i < writer.steps.size(); ++i) {
+            const std::optional<When>& acknowledged = writer.steps[i].acknowledged;
+            count += acknowledged && acknowledged->moment <= moment ? 1 : 0;
+        }
     return count;
 }
 

@@ -49,7 +49,8 @@ public:
     std::uint64_t tick() const noexcept { return ++clock_; }
     /// The same for a copy that was begun and ended at these ticks: any state between is right.
     std::string judge_copy(std::uint64_t begun, std::uint64_t ended, const std::vector<SlotState>& found) const;
-    std::uint64_t acknowledged() const;
+    /// How many operations were acknowledged before a snapshot's moment.
+    std::uint64_t acknowledged(std::size_t moment) const;
 
 private:
     struct When

@@ -68,7 +68,6 @@ void lose_power(Rounds& rounds, const Subject& subject, std::size_t writers, dou
         EXPECT_EQ(disk->escaped(), "");
         disk->release();
         const std::vector<Snapshot> snapshots = disk->take_snapshots_away();
-        rounds.add_acknowledged(oracle->acknowledged());
 
         // One of the rounds goes on where its power loss has left it; now and then a new store begins.
         const std::size_t next = rounds.random()() % (snapshots.size() + 1);
@@ -86,7 +85,8 @@ void lose_power(Rounds& rounds, const Subject& subject, std::size_t writers, dou
                 store->close();
                 return problem;
             };
-            if (rounds.run(snapshots[i], left->path(), examine) && i == next) {
+            const std::uint64_t acknowledged = oracle->acknowledged(snapshots[i].moment);
+            if (rounds.run(snapshots[i], left->path(), acknowledged, examine) && i == next) {
                 fs::remove_all(left->path() / "backups");
                 folder = std::move(left);
                 state = found;

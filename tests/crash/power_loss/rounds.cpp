@@ -28,9 +28,9 @@ Rounds::Rounds(std::string_view name, std::size_t usual)
 
 Rounds::~Rounds()
 {
-    std::cout << name_ << ": " << counted_ << " rounds counted of " << rounds_ << ", " << acknowledged_
-              << " operations acknowledged, " << dropped_ << " writes dropped, " << torn_ << " torn, " << failed_
-              << " rounds wrong\n";
+    std::cout << "power loss, " << name_ << ": rounds " << rounds_ << ", counted " << counted_
+              << ", acknowledged writes checked " << acknowledged_ << ", lost or half done in " << failed_
+              << " rounds (" << dropped_ << " writes to the disk dropped, " << torn_ << " torn)\n";
     testing::Test::RecordProperty("counted_rounds", std::to_string(counted_));
     testing::Test::RecordProperty("rounds", std::to_string(rounds_));
     testing::Test::RecordProperty("wrong_rounds", std::to_string(failed_));
@@ -38,7 +38,7 @@ Rounds::~Rounds()
 
 bool Rounds::enough() const noexcept { return counted_ >= target_ || testing::Test::HasFailure(); }
 
-bool Rounds::run(const Snapshot& snapshot, const std::filesystem::path& folder,
+bool Rounds::run(const Snapshot& snapshot, const std::filesystem::path& folder, std::uint64_t acknowledged,
                  const std::function<std::string(const std::filesystem::path&)>& check)
 {
     const Survival survival = Survival::random(random_);
@@ -51,6 +51,7 @@ bool Rounds::run(const Snapshot& snapshot, const std::filesystem::path& folder,
     }
     ++rounds_;
     counted_ += loss.counts ? 1 : 0;
+    acknowledged_ += acknowledged;
     dropped_ += loss.dropped_writes;
     torn_ += loss.torn_writes;
     if (problem.empty())

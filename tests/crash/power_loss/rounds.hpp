@@ -30,9 +30,9 @@ public:
 
     /// One round: loses power at the snapshot into the empty folder, lets `check` look at what is
     /// left, and reports what it answers, unless it is empty. True when nothing was wrong.
-    bool run(const Snapshot& snapshot, const std::filesystem::path& folder,
+    /// \param acknowledged how many writes had been acknowledged, for the summary.
+    bool run(const Snapshot& snapshot, const std::filesystem::path& folder, std::uint64_t acknowledged,
              const std::function<std::string(const std::filesystem::path&)>& check);
-    void add_acknowledged(std::uint64_t count) noexcept { acknowledged_ += count; }
 
 private:
     std::string name_;
