@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct CacheBackend
     /// A cache that is not initialised yet and will be empty. Of `config` the timeout is a wish: where
     /// time is real, a short one will do.
     std::function<TestedCache(const CacheConfig& config)> make;
+    friend std::ostream& operator<<(std::ostream& out, const CacheBackend& backend) { return out << backend.name; }
 };
 
 const std::vector<CacheBackend>& cache_backends();

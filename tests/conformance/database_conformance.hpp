@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct DatabaseBackend
     std::function<std::shared_ptr<AbstractDatabaseAdapter>(const std::filesystem::path& directory)> make;
     /// A SELECT that runs for many seconds unless it is stopped.
     std::string endless_query;
+    friend std::ostream& operator<<(std::ostream& out, const DatabaseBackend& backend) { return out << backend.name; }
 };
 
 const std::vector<DatabaseBackend>& database_backends();

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct VectorBackend
     std::function<std::shared_ptr<VectorDatabaseManager>(const std::filesystem::path& directory)> make;
     /// A batch is stored whole or not at all, and a search sees all of it or nothing.
     bool atomic_batches = true;
+    friend std::ostream& operator<<(std::ostream& out, const VectorBackend& backend) { return out << backend.name; }
 };
 
 const std::vector<VectorBackend>& vector_backends();

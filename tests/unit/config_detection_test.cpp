@@ -19,6 +19,7 @@ struct EnvironmentCase
     Files files;
     EnvironmentMap variables;
     Environment expected;
+    friend std::ostream& operator<<(std::ostream& out, const EnvironmentCase& one) { return out << one.name; }
 };
 
 class EnvironmentDetection : public testing::TestWithParam<EnvironmentCase>
@@ -92,6 +93,7 @@ struct ResourceCase
     Files files;
     double memory_gb;
     double cpu_cores;
+    friend std::ostream& operator<<(std::ostream& out, const ResourceCase& one) { return out << one.name; }
 };
 
 class ResourceDetection : public testing::TestWithParam<ResourceCase>

@@ -18,6 +18,10 @@ struct Match
     const char* filter;
     const char* metadata;
     bool expected;
+    friend std::ostream& operator<<(std::ostream& out, const Match& match)
+    {
+        return out << match.filter << " on " << match.metadata;
+    }
 };
 
 class FilterMatch : public testing::TestWithParam<Match>

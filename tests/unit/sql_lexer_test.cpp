@@ -14,9 +14,12 @@ struct TranslationCase
     const char* sql;
     const char* in_sqlite;
     const char* in_postgresql;
-    std::vector<std::string> names = {};
-    std::size_t placeholders = 0;
-};
+    std::vector<std::string> names = {
+        friend std::ostream & operator<<(std::ostream& out, const TranslationCase& one){return out << one.name;
+}
+}; // namespace
+std::size_t placeholders = 0;
+}; // namespace whisperstore::sql
 
 class Translation : public testing::TestWithParam<TranslationCase>
 {

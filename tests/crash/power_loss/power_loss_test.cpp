@@ -30,6 +30,7 @@ struct Subject
     std::size_t checkpoints = 0;
     std::size_t backups = 0;
     std::size_t restores = 0;
+    friend std::ostream& operator<<(std::ostream& out, const Subject& subject) { return out << subject.name; }
 };
 
 /// A backup that was made while the power might be lost.
