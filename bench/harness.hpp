@@ -62,5 +62,6 @@ std::filesystem::path fresh_folder(const Settings& settings, std::string_view na
 
 std::vector<Case> sqlite_cases();
 std::vector<Case> decorator_cases();
+std::vector<Case> vector_cases();
 
 } // namespace whisperstore::bench

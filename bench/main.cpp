@@ -19,6 +19,8 @@ const std::vector<Case>& cases()
         std::vector<Case> more = decorator_cases();
         for (Case& each : more)
             list.push_back(std::move(each));
+        for (Case& each : vector_cases())
+            list.push_back(std::move(each));
         return list;
     }();
     return all;

@@ -281,7 +281,6 @@ bool GraphKeeper::step()
                 return false;
     }
 
-    std::uint64_t number = 0;
     if (segment->seqs.empty()) {
         segment.reset(); // all of it went
     } else {
@@ -305,10 +304,12 @@ bool GraphKeeper::step()
     index->replace_graphs(std::move(graphs), work->covered, {});
 
     // Searches use it from here on. Its file only spares the next opening the work.
+    std::uint64_t number = 0;
     std::exception_ptr failure;
     try {
-        if (segment && write_graph(graph_file(options_.database, next_number_), *segment, fingerprints, stop))
-            number = next_number_++;
+        const std::uint64_t next = next_number_++;
+        if (segment && write_graph(graph_file(options_.database, next), *segment, fingerprints, stop))
+            number = next;
     } catch (...) {
         failure = std::current_exception();
     }
