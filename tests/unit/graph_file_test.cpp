@@ -79,7 +79,7 @@ TEST_F(GraphFiles, AreMadeAgainWhenTornAnywhere)
     make_graph();
     const fs::path path = only_file();
     const std::string whole = test::read_file(path);
-    std::vector<std::size_t> lengths{0, 1, 63, 64, 128, 575, 576, whole.size() / 2, whole.size() - 1};
+    const std::vector<std::size_t> lengths{0, 1, 63, 64, 128, 639, 640, whole.size() / 2, whole.size() - 1};
     for (const std::size_t length : lengths) {
         std::ofstream(path, std::ios::binary) << whole.substr(0, length);
         EXPECT_EQ(documents_in_graphs(), 0U) << length;
@@ -99,7 +99,7 @@ TEST_F(GraphFiles, AreNotUsedWhenABitIsWrong)
     const fs::path path = only_file();
     const std::string whole = test::read_file(path);
     std::mt19937 random(5);
-    for (std::size_t at = 0; at < whole.size(); at += at < 600 ? 13 : 1 + random() % 4000) {
+    for (std::size_t at = 0; at < whole.size(); at += at < 640 ? 13 : 1 + random() % 4000) {
         damage(path, at);
         EXPECT_EQ(documents_in_graphs(), 0U) << at;
         std::ofstream(path, std::ios::binary) << whole;
@@ -324,8 +324,11 @@ TEST_F(GraphParts, LinksThatLeadNowhereAreRefused)
         return !graph.complete();
     };
     EXPECT_TRUE(broken([](HnswGraph& graph) { graph.entry = 300; }));
-    EXPECT_TRUE(broken([](HnswGraph& graph) { graph.base[0] = HnswGraph::base_degree + 1; }));
-    EXPECT_TRUE(broken([](HnswGraph& graph) { graph.base[1] = 300; }));
+    EXPECT_TRUE(broken([](HnswGraph& graph) { graph.base[0] = 300; }));
+    EXPECT_TRUE(broken([](HnswGraph& graph) { graph.base_begin[1] = HnswGraph::base_degree + 1; }));
+    EXPECT_TRUE(broken([](HnswGraph& graph) { graph.base_begin[7] = 0; }));
+    EXPECT_TRUE(broken([](HnswGraph& graph) { ++graph.base_begin[0]; }));
+    EXPECT_TRUE(broken([](HnswGraph& graph) { graph.base_begin.pop_back(); }));
     EXPECT_TRUE(broken([](HnswGraph& graph) { graph.base.pop_back(); }));
     EXPECT_TRUE(broken([](HnswGraph& graph) { graph.upper[0] = HnswGraph::upper_degree + 1; }));
     EXPECT_TRUE(broken([](HnswGraph& graph) { graph.upper[1] = 300; }));

@@ -35,7 +35,8 @@ struct Header
     std::uint64_t upper_lists = 0;
     std::uint32_t entry = 0;
     std::uint32_t has_codes = 0;
-    std::array<std::uint64_t, 3> unused{};
+    std::uint64_t base_links = 0;
+    std::array<std::uint64_t, 2> unused{};
 };
 static_assert(sizeof(Header) == 64);
 
@@ -94,14 +95,20 @@ std::string_view bytes_of(std::span<T> values) noexcept
 
 std::span<char> room(std::string_view bytes) noexcept { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
-constexpr std::size_t section_count = 7;
+constexpr std::size_t section_count = 8;
 using Sections = std::array<std::string_view, section_count>;
 
 Sections sections_of(const HnswGraph& graph, std::span<const float> scales, std::span<const std::int8_t> codes,
                      std::span<const std::int64_t> seqs, std::span<const std::uint64_t> fingerprints)
 {
-    return {bytes_of(seqs),   bytes_of(fingerprints), bytes_of(std::span(graph.levels)), bytes_of(std::span(graph.upper)),
-            bytes_of(scales), bytes_of(std::span(graph.base)), bytes_of(codes)};
+    return {bytes_of(seqs),
+            bytes_of(fingerprints),
+            bytes_of(std::span(graph.levels)),
+            bytes_of(std::span(graph.upper)),
+            bytes_of(std::span(graph.base_begin)),
+            bytes_of(std::span(graph.base)),
+            bytes_of(scales),
+            bytes_of(codes)};
 }
 
 std::optional<std::uint64_t> number_in(std::string_view text)
@@ -186,6 +193,7 @@ bool write_graph(const fs::path& path, const GraphSegment& segment, std::span<co
     header.code_length = static_cast<std::uint32_t>(segment.codes.length());
     header.nodes = graph.size();
     header.upper_lists = graph.upper.size() / HnswGraph::upper_stride;
+    header.base_links = graph.base.size();
     header.entry = graph.entry;
     header.has_codes = segment.codes.size() > 0 ? 1 : 0;
     const Sections sections =
@@ -239,13 +247,15 @@ std::optional<StoredGraph> read_graph(const fs::path& path, std::size_t code_len
 
     // Before anything is allocated: a file of just that size must be there.
     const std::size_t codes = header.has_codes != 0 ? code_length : 0;
-    const std::uint64_t per_node = sizeof(std::int64_t) + sizeof(std::uint64_t) + 1 +
-                                   HnswGraph::base_stride * sizeof(HnswGraph::Node) +
+    const std::uint64_t per_node = sizeof(std::int64_t) + sizeof(std::uint64_t) + 1 + sizeof(std::uint32_t) +
                                    (codes > 0 ? sizeof(float) + codes : 0);
     const std::uint64_t per_list = HnswGraph::upper_stride * sizeof(HnswGraph::Node);
     const std::uint64_t size = file.size();
     if (header.nodes > size / per_node || header.upper_lists > size / per_list ||
-        start.size() + header.nodes * per_node + header.upper_lists * per_list != size)
+        header.base_links > size / sizeof(HnswGraph::Node) ||
+        start.size() + header.nodes * per_node + header.upper_lists * per_list + sizeof(std::uint32_t) +
+                header.base_links * sizeof(HnswGraph::Node) !=
+            size)
         return refuse("it has another length than it says");
 
     StoredGraph stored;
@@ -257,7 +267,8 @@ std::optional<StoredGraph> read_graph(const fs::path& path, std::size_t code_len
     segment.graph.entry = header.entry;
     segment.graph.levels.resize(header.nodes);
     segment.graph.upper.resize(header.upper_lists * HnswGraph::upper_stride);
-    segment.graph.base.resize(header.nodes * HnswGraph::base_stride);
+    segment.graph.base_begin.resize(header.nodes + 1);
+    segment.graph.base.resize(header.base_links);
     if (codes > 0)
         static_cast<void>(segment.codes.resize(header.nodes));
     const Sections sections = sections_of(segment.graph, segment.codes.scales(), segment.codes.codes(), segment.seqs,

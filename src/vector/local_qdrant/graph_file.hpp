@@ -6,8 +6,8 @@
 // build the graph again, and nothing else.
 //
 // Layout, all numbers little-endian: a header of 64 bytes (magic, format, length of a code, nodes, lists of upper levels,
-// entry, whether there are codes), the SHA-256 of the header and of each section in hex, and the sections one after the
-// other as GraphFileContent has them.
+// entry, whether there are codes, links of the lowest level), the SHA-256 of the header and of each section in hex, and the
+// sections one after the other: versions, fingerprints, levels, upper lists, beginnings of the lowest level's lists, its links, scales, codes.
 
 #include "vector/local_qdrant/graph_set.hpp"
 

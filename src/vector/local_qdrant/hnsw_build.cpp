@@ -5,6 +5,7 @@
 
 #include "vector/local_qdrant/hnsw_graph.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -73,8 +74,11 @@ void put_graph(Library& library, const HnswGraph& graph, const VectorCodes& code
         }
         library.element_levels_[node] = static_cast<int>(level);
         library.cur_element_count = node + 1; // what it frees when this function throws
-        std::memcpy(library.get_linklist0(id), graph.base.data() + node * HnswGraph::base_stride,
-                    HnswGraph::base_stride * sizeof(HnswGraph::Node));
+        const auto links = graph.links(static_cast<HnswGraph::Node>(node));
+        hnsw::linklistsizeint* const list = library.get_linklist0(id);
+        std::memset(list, 0, library.size_links_level0_);
+        library.setListCount(list, static_cast<unsigned short>(links.size()));
+        std::ranges::copy(links, list + 1);
         put_data(library.getDataByInternalId(id), codes, node);
         library.setExternalLabel(id, node);
     }
@@ -89,12 +93,18 @@ HnswGraph take_graph(const Library& library)
     HnswGraph graph;
     const std::size_t count = library.cur_element_count;
     graph.entry = library.enterpoint_node_;
-    graph.base.resize(count * HnswGraph::base_stride);
+    graph.base_begin.reserve(count + 1);
+    graph.base_begin.push_back(0);
+    std::size_t links = 0;
+    for (std::size_t node = 0; node < count; ++node)
+        links += library.getListCount(library.get_linklist0(static_cast<hnsw::tableint>(node)));
+    graph.base.reserve(links);
     graph.levels.resize(count);
     for (std::size_t node = 0; node < count; ++node) {
         const auto id = static_cast<hnsw::tableint>(node);
-        std::memcpy(graph.base.data() + node * HnswGraph::base_stride, library.get_linklist0(id),
-                    HnswGraph::base_stride * sizeof(HnswGraph::Node));
+        hnsw::linklistsizeint* const list = library.get_linklist0(id);
+        graph.base.insert(graph.base.end(), list + 1, list + 1 + library.getListCount(list));
+        graph.base_begin.push_back(static_cast<std::uint32_t>(graph.base.size()));
         const auto level = static_cast<std::size_t>(library.element_levels_[node]);
         graph.levels[node] = static_cast<std::uint8_t>(level);
         const auto* lists = reinterpret_cast<const HnswGraph::Node*>(library.linkLists_[node]);

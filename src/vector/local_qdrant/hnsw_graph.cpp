@@ -7,8 +7,12 @@ namespace whisperstore::local_qdrant {
 bool HnswGraph::complete()
 {
     const std::size_t count = size();
-    if (count == 0 || base.size() != count * base_stride || entry >= count)
+    if (count == 0 || entry >= count || base_begin.size() != count + 1 || base_begin.front() != 0 ||
+        base_begin.back() != base.size())
         return false;
+    for (std::size_t node = 0; node < count; ++node)
+        if (base_begin[node + 1] < base_begin[node] || base_begin[node + 1] - base_begin[node] > base_degree)
+            return false;
     upper_begin.resize(count);
     std::size_t lists = 0;
     for (std::size_t node = 0; node < count; ++node) {
@@ -20,8 +24,6 @@ bool HnswGraph::complete()
     if (lists > UINT32_MAX || upper.size() != lists * upper_stride)
         return false;
     for (std::size_t node = 0; node < count; ++node) {
-        if (base[node * base_stride] > base_degree)
-            return false;
         for (const Node link : links(static_cast<Node>(node)))
             if (link >= count)
                 return false;
@@ -39,7 +41,7 @@ bool HnswGraph::complete()
 std::size_t HnswGraph::memory() const noexcept
 {
     return (base.capacity() + upper.capacity()) * sizeof(Node) + levels.capacity() +
-           upper_begin.capacity() * sizeof(std::uint32_t);
+           (base_begin.capacity() + upper_begin.capacity()) * sizeof(std::uint32_t);
 }
 
 } // namespace whisperstore::local_qdrant
