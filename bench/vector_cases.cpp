@@ -2,7 +2,6 @@
 
 #include "harness.hpp"
 #include "raw_hnsw.hpp"
-
 #include "vector/local_qdrant/archive.hpp"
 #include "vector/local_qdrant/collection.hpp"
 
@@ -164,7 +163,8 @@ private:
         auto collection = open();
         const std::size_t first = std::min<std::size_t>(count_ / 10, 10'000);
         const double idle = store_rate(*collection, 0, first);
-        add("vector_upsert_64", idle, nothing, "documents/s", "durable (synchronous=FULL), 64 in flight, no graph is built");
+        add("vector_upsert_64", idle, nothing, "documents/s",
+            "durable (synchronous=FULL), 64 in flight, no graph is built");
         for (std::size_t i = first; i < count_; i += 500) {
             std::vector<VectorDocument> batch;
             for (std::size_t k = i; k < std::min(i + 500, count_); ++k)
@@ -227,7 +227,8 @@ private:
             close(collection);
         }
         add("vector_reopen", median(times), nothing, "s", "opening with graph files until searches can begin");
-        add("vector_resident", median(shares), 1, "of vectors", "resident memory that opening took, by the bytes of the float vectors");
+        add("vector_resident", median(shares), 1, "of vectors",
+            "resident memory that opening took, by the bytes of the float vectors");
     }
 
     /// The best by comparing all, of those that `match`.
@@ -321,15 +322,15 @@ private:
         const auto all = truth([](std::size_t) { return true; });
         std::size_t our_ef = 0;
         std::size_t raw_ef = 0;
-        const Measured raw = at_wanted_recall(all, raw_ef, [&](std::size_t q, std::size_t ef) {
-            return raw_->search(query(q), limit, ef);
-        });
+        const Measured raw = at_wanted_recall(
+            all, raw_ef, [&](std::size_t q, std::size_t ef) { return raw_->search(query(q), limit, ef); });
         const Measured ours =
             at_wanted_recall(all, our_ef, [&](std::size_t q, std::size_t ef) { return search(q, Filter(), ef); });
         add("vector_unfiltered", ours.milliseconds, raw.milliseconds, "ms CPU",
             with_recall(with_recall("top 10", our_ef, ours.recall), raw_ef, raw.recall, "hnswlib "));
         const Measured usual = measure(all, [&](std::size_t q) { return search(q, Filter(), default_ef); });
-        add("vector_unfiltered_default", usual.milliseconds, nothing, "ms CPU", with_recall("", default_ef, usual.recall));
+        add("vector_unfiltered_default", usual.milliseconds, nothing, "ms CPU",
+            with_recall("", default_ef, usual.recall));
 
         const Filter type = filter::eq("type", type_of(0));
         const auto typed = truth([](std::size_t i) { return type_of(i) == type_of(0); });
@@ -341,7 +342,8 @@ private:
         for (std::size_t q = 0; q < queries; ++q)
             one_user.push_back(filter::eq("user_id", user_of(q * 37)));
         const Measured user = measure(all, [&](std::size_t q) { return search(q, one_user[q], default_ef); });
-        add("vector_one_user", user.milliseconds, nothing, "ms CPU", "ids and scores of the ten best of one user's 1/1000");
+        add("vector_one_user", user.milliseconds, nothing, "ms CPU",
+            "ids and scores of the ten best of one user's 1/1000");
     }
 
     /// As an application asks.
@@ -359,8 +361,8 @@ private:
                     const double before = thread_cpu_seconds();
                     for (std::size_t q = 0; q < queries; ++q) {
                         Filter own = filter(q);
-                        const auto found = co_await manager.search_similar(
-                            "memories", std::span(query(q), dimension), limit, std::move(own));
+                        const auto found = co_await manager.search_similar("memories", std::span(query(q), dimension),
+                                                                           limit, std::move(own));
                         if (found.size() != limit)
                             throw std::runtime_error("a search found too little");
                     }
@@ -396,9 +398,11 @@ private:
 
 std::vector<Case> vector_cases()
 {
-    return {{"vector", "100,000 × 384 (times --scale) in 1,000 topics, of 1,000 users and 5 types: writing, indexing, opening and "
-                       "searching; the reference is hnswlib by itself, on one thread",
-             [](const Settings& settings) { return VectorBench(settings).run(); }}};
+    return {
+        {"vector",
+         "100,000 × 384 (times --scale) in 1,000 topics, of 1,000 users and 5 types: writing, indexing, opening and "
+         "searching; the reference is hnswlib by itself, on one thread",
+         [](const Settings& settings) { return VectorBench(settings).run(); }}};
 }
 
 } // namespace whisperstore::bench

@@ -225,7 +225,8 @@ TEST(GraphFileNames, NameTheirDatabase)
     EXPECT_EQ(database_of_graph("/a/docs.12.graph.partial-7-0"), "/a/docs.db");
     EXPECT_TRUE(is_half_written_graph("/a/docs.12.graph.partial-7-0"));
     EXPECT_FALSE(is_half_written_graph("/a/docs.12.graph"));
-    for (const char* other : {"/a/docs.db", "/a/docs.graph", "/a/docs.x.graph", "/a/docs..graph", "/a/.graph", "/a/docs.1x.graph"})
+    for (const char* other :
+         {"/a/docs.db", "/a/docs.graph", "/a/docs.x.graph", "/a/docs..graph", "/a/.graph", "/a/docs.1x.graph"})
         EXPECT_FALSE(database_of_graph(other)) << other;
 }
 

@@ -112,6 +112,21 @@ TEST_F(Graphs, AreBuiltAnewWhenManyDocumentsWent)
     EXPECT_TRUE(search(vectors.next(), 10).empty());
 }
 
+TEST_F(Graphs, DocumentsWrittenAgainAndAgainAreNotManyDocuments)
+{
+    for (int i = 0; i < 40; ++i) {
+        write(0, 100);
+        settle();
+    }
+    EXPECT_EQ(graph_count(), 0U);
+    EXPECT_LT(index->get()->tail_size(), 2 * 100 + Coverage::block_size + 1);
+    write(0, 390);
+    settle();
+    EXPECT_EQ(graph_count(), 0U);
+    EXPECT_EQ(recall(), 1.0);
+    EXPECT_EQ(index->get()->tail_size(), 390U); // looked at, and found to be shorter than it seemed
+}
+
 TEST_F(Graphs, AWholeNeighbourhoodMayGo)
 {
     // Around one direction everything is deleted: the nodes that a search comes by are all gone.
@@ -207,7 +222,7 @@ TEST_F(Graphs, SearchesAndWritesGoOnBesideBuilds)
     });
     for (std::size_t n = threshold; n < 4000; n += 100) {
         write(n, n + 100);
-        write(n - 50, n - 20);           // replaced
+        write(n - 50, n - 20); // replaced
         remove(n - 390, n - 380);
     }
     EXPECT_GE(recall(), 0.99);

@@ -181,9 +181,8 @@ protected:
                 score += static_cast<double>(vector[i]) * static_cast<double>(query[i]);
             all.push_back(Found{id_of(n), score});
         }
-        std::ranges::sort(all, [](const Found& a, const Found& b) {
-            return a.score != b.score ? a.score > b.score : a.id < b.id;
-        });
+        std::ranges::sort(
+            all, [](const Found& a, const Found& b) { return a.score != b.score ? a.score > b.score : a.id < b.id; });
         all.resize(std::min(limit, all.size()));
         return all;
     }

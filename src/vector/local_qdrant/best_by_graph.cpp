@@ -129,7 +129,8 @@ public:
         }
         scan_tail();
         // Had documents been left out that score no less than the last of the best, which of them are the first by id?
-        return std::ranges::none_of(lowest_, [&](float lowest) { return best_.full() && lowest >= best_.worst_score(); });
+        return std::ranges::none_of(lowest_,
+                                    [&](float lowest) { return best_.full() && lowest >= best_.worst_score(); });
     }
     const BestDocuments& best() const noexcept { return best_; }
 

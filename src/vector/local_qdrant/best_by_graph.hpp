@@ -33,8 +33,8 @@ private:
     std::vector<Scored> heap_; // the worst on top
 };
 
-/// Nothing where the graphs do not lead to as many documents as there must be, and where so many have the score of the last
-/// one that the graphs cannot tell which of them comes first by id.
+/// Nothing where the graphs do not lead to as many documents as there must be, and where so many have the score of the
+/// last one that the graphs cannot tell which of them comes first by id.
 std::optional<BestDocuments> best_by_graph(const Selection& selection, const float* query, std::size_t limit,
                                            const SearchReach& reach, const CheckPoint& check);
 

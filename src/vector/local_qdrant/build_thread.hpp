@@ -9,8 +9,8 @@
 
 namespace whisperstore::local_qdrant {
 
-/// Runs work one by one, in order, when the processor has nothing better to do: it has the lowest priority, and there is
-/// one however many collections there are.
+/// Runs work one by one, in order, when the processor has nothing better to do: it has the lowest priority, and there
+/// is one however many collections there are.
 class BuildThread
 {
 public:
@@ -19,7 +19,8 @@ public:
     BuildThread(const BuildThread&) = delete;
     BuildThread& operator=(const BuildThread&) = delete;
 
-    /// The thread begins with the first work. `work` must not throw. Throws std::system_error where no thread can be had.
+    /// The thread begins with the first work. `work` must not throw. Throws std::system_error where no thread can be
+    /// had.
     void post(std::function<void()> work);
     /// Ends after what was posted; later work is dropped. Blocks. Not on the thread itself.
     void stop() noexcept;

@@ -251,7 +251,7 @@ std::optional<StoredGraph> read_graph(const fs::path& path, std::size_t code_len
                                    (codes > 0 ? sizeof(float) + codes : 0);
     const std::uint64_t per_list = HnswGraph::upper_stride * sizeof(HnswGraph::Node);
     const std::uint64_t size = file.size();
-    if (header.nodes > size / per_node || header.upper_lists > size / per_list ||
+    if (header.nodes >= GraphSegment::nowhere || header.nodes > size / per_node || header.upper_lists > size / per_list ||
         header.base_links > size / sizeof(HnswGraph::Node) ||
         start.size() + header.nodes * per_node + header.upper_lists * per_list + sizeof(std::uint32_t) +
                 header.base_links * sizeof(HnswGraph::Node) !=
@@ -271,8 +271,8 @@ std::optional<StoredGraph> read_graph(const fs::path& path, std::size_t code_len
     segment.graph.base.resize(header.base_links);
     if (codes > 0)
         static_cast<void>(segment.codes.resize(header.nodes));
-    const Sections sections = sections_of(segment.graph, segment.codes.scales(), segment.codes.codes(), segment.seqs,
-                                          stored.fingerprints);
+    const Sections sections =
+        sections_of(segment.graph, segment.codes.scales(), segment.codes.codes(), segment.seqs, stored.fingerprints);
     for (std::size_t i = 0; i < sections.size(); ++i) {
         if (!file.read(room(sections[i])))
             return refuse("it cannot be read to its end");

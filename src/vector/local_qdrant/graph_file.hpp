@@ -5,9 +5,10 @@
 // just these; a file that is missing, torn, of another version of this format or about something else costs the time to
 // build the graph again, and nothing else.
 //
-// Layout, all numbers little-endian: a header of 64 bytes (magic, format, length of a code, nodes, lists of upper levels,
-// entry, whether there are codes, links of the lowest level), the SHA-256 of the header and of each section in hex, and the
-// sections one after the other: versions, fingerprints, levels, upper lists, beginnings of the lowest level's lists, its links, scales, codes.
+// Layout, all numbers little-endian: a header of 64 bytes (magic, format, length of a code, nodes, lists of upper
+// levels, entry, whether there are codes, links of the lowest level), the SHA-256 of the header and of each section in
+// hex, and the sections one after the other: versions, fingerprints, levels, upper lists, beginnings of the lowest
+// level's lists, its links, scales, codes.
 
 #include "vector/local_qdrant/graph_set.hpp"
 

@@ -27,6 +27,15 @@ std::size_t count_live(const VectorIndex::Snapshot& snapshot, const GraphSegment
     return live;
 }
 
+/// By version.
+std::vector<TailEntry> live_tail(const VectorIndex::Snapshot& snapshot)
+{
+    std::vector<TailEntry> tail;
+    snapshot.for_each_in_tail([&](Slot slot) { tail.push_back(TailEntry{snapshot.document(slot).seq, slot}); });
+    std::ranges::sort(tail, {}, &TailEntry::seq);
+    return tail;
+}
+
 } // namespace
 
 /// What a build is made of.
@@ -84,7 +93,8 @@ void GraphKeeper::attach()
         else
             useless.push_back(file);
     }
-    // The largest first: a document may be in two, when a crash came between a new graph and the removal of the old ones.
+    // The largest first: a document may be in two, when a crash came between a new graph and the removal of the old
+    // ones.
     std::ranges::sort(found, std::greater(), [](const auto& each) { return each.first.segment->size(); });
 
     kept_.clear();
@@ -181,12 +191,9 @@ void GraphKeeper::run() noexcept
     idle_.notify_all();
 }
 
-std::optional<GraphKeeper::Work> GraphKeeper::plan_work(const VectorIndex::Snapshot& snapshot) const
+std::optional<GraphKeeper::Work> GraphKeeper::plan_work(const VectorIndex::Snapshot& snapshot,
+                                                        std::vector<TailEntry> tail) const
 {
-    std::vector<TailEntry> tail;
-    snapshot.for_each_in_tail([&](Slot slot) { tail.push_back(TailEntry{snapshot.document(slot).seq, slot}); });
-    std::ranges::sort(tail, {}, &TailEntry::seq);
-
     struct Candidate
     {
         const KeptSegment* kept;
@@ -248,8 +255,12 @@ bool GraphKeeper::step()
     {
         // No longer than it takes to read the vectors: while it lives, no slot of a document that went is used again.
         const VectorIndex::Snapshot snapshot = index->snapshot();
-        work = plan_work(snapshot);
+        const std::vector<TailEntry> tail = live_tail(snapshot);
+        work = plan_work(snapshot, tail);
         if (!work) {
+            // It only seemed long: without what is gone it is seen to be short.
+            if (tail.size() < snapshot.tail_size())
+                index->replace_graphs(snapshot.graphs(), snapshot.newest_in_tail(), tail);
             ended_before_.store(ended, std::memory_order_relaxed);
             return false;
         }
@@ -284,7 +295,8 @@ bool GraphKeeper::step()
     if (segment->seqs.empty()) {
         segment.reset(); // all of it went
     } else {
-        std::optional<HnswGraph> graph = build_graph(work->base ? work->base->graph : HnswGraph(), segment->codes, stop);
+        std::optional<HnswGraph> graph =
+            build_graph(work->base ? work->base->graph : HnswGraph(), segment->codes, stop);
         if (!graph)
             return false;
         segment->graph = std::move(*graph);
@@ -319,7 +331,7 @@ bool GraphKeeper::step()
     if (failure)
         std::rethrow_exception(failure);
     if (segment && number == 0)
-        return false; // stopped
+        return false;        // stopped
     std::error_code ignored; // the next opening removes it
     for (const KeptSegment& old : work->replaced)
         if (old.number != 0)

@@ -3,8 +3,8 @@
 //
 // New documents gather in the tail, which searches compare one by one. When the tail has grown long, its documents are
 // put into a graph: a new one, or a copy of one that is not much larger. So few graphs remain, each document is
-// put into a graph a few times in its life at most, and a graph that searches use never changes. Documents that went stay
-// in their graph as way marks, until there are so many of them that the graph is built anew.
+// put into a graph a few times in its life at most, and a graph that searches use never changes. Documents that went
+// stay in their graph as way marks, until there are so many of them that the graph is built anew.
 
 #include "vector/local_qdrant/build_thread.hpp"
 #include "vector/local_qdrant/graph_file.hpp"
@@ -24,14 +24,14 @@ public:
     };
     GraphKeeper(std::shared_ptr<LiveIndex> index, Options options);
 
-    /// After the index was loaded: takes what is of use from the files beside the database, and removes the rest where it
-    /// may. By the index's writer; blocks while a build stops.
+    /// After the index was loaded: takes what is of use from the files beside the database, and removes the rest where
+    /// it may. By the index's writer; blocks while a build stops.
     void attach();
     /// Read-only: as attach(), if other files are there since and the tail has grown long. By the index's writer.
     void refresh();
     /// After a change: begins to build in the background if there is enough to do. Costs nothing when there is not.
     void consider() noexcept;
-    /// Ends a running build within milliseconds; later calls do nothing. Blocks.
+    /// Ends a running build soon, without its result; later calls do nothing. Blocks.
     void stop() noexcept;
 
     /// Whether something is being built or waits for it.
@@ -48,7 +48,7 @@ private:
     struct Work;
     void run() noexcept;
     bool step();
-    std::optional<Work> plan_work(const VectorIndex::Snapshot& snapshot) const;
+    std::optional<Work> plan_work(const VectorIndex::Snapshot& snapshot, std::vector<TailEntry> tail) const;
     bool work_waits() const;
     bool stopping() const noexcept { return stopping_.load(std::memory_order_relaxed); }
     std::size_t fold_threshold() const noexcept { return std::max<std::size_t>(options_.threshold / 4, 1); }
@@ -58,7 +58,7 @@ private:
     const Options options_;
     std::atomic<bool> stopping_{false};
     std::atomic<std::uint64_t> ended_before_{0}; // versions gone when there was nothing to do for the last time
-    std::vector<KeptSegment> kept_; // of the thread that builds, and of attach() while it does not
+    std::vector<KeptSegment> kept_;              // of the thread that builds, and of attach() while it does not
     std::uint64_t next_number_ = 1;
 
     mutable std::mutex mutex_; // of what follows

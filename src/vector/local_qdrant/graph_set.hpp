@@ -17,8 +17,8 @@ struct GraphSegment
     HnswGraph graph;
     VectorCodes codes;              ///< by node; empty when the collection keeps none
     std::vector<std::int64_t> seqs; ///< the version of the document that a node stands for
-    /// Where that version is. Nodes of versions that are gone stay as way marks; their slots are `nowhere`, or are used by
-    /// another version.
+    /// Where that version is. Nodes of versions that are gone stay as way marks; their slots are `nowhere`, or are used
+    /// by another version.
     std::vector<Slot> slots;
 
     std::size_t size() const noexcept { return graph.size(); }

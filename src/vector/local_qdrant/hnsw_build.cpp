@@ -1,13 +1,12 @@
-// The only place that sees hnswlib. Its namespace is renamed, so that an application that uses hnswlib itself, in another
-// version or with other compiler flags, cannot end up with a mixture of both.
+// The only place that sees hnswlib. Its namespace is renamed, so that an application that uses hnswlib itself, in
+// another version or with other compiler flags, cannot end up with a mixture of both.
 #define hnswlib whisperstore_hnswlib
-#include <hnswlib/hnswlib.h>
-
 #include "vector/local_qdrant/hnsw_graph.hpp"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <hnswlib/hnswlib.h>
 #include <stdexcept>
 
 namespace whisperstore::local_qdrant {
@@ -57,8 +56,8 @@ void put_data(char* at, const VectorCodes& codes, std::size_t node)
     std::memcpy(at + sizeof(float), codes.code(node), codes.length());
 }
 
-/// Gives an empty index the nodes of a sealed graph, as if they had been added to it. Their labels are not entered: they
-/// would be of use for replacing a node only.
+/// Gives an empty index the nodes of a sealed graph, as if they had been added to it. Their labels are not entered:
+/// they would be of use for replacing a node only.
 void put_graph(Library& library, const HnswGraph& graph, const VectorCodes& codes)
 {
     for (std::size_t node = 0; node < graph.size(); ++node) {

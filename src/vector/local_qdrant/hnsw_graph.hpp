@@ -3,8 +3,8 @@
 // afterwards, and can be searched by any number of threads and written to a file as it is.
 //
 // Yu. A. Malkov, D. A. Yashunin: Efficient and robust approximate nearest neighbor search using
-// Hierarchical Navigable Small World graphs (2016). hnswlib makes the links; the search is ours (graph_search.hpp), because
-// a sealed graph needs neither the locks nor the lookup tables of one that grows.
+// Hierarchical Navigable Small World graphs (2016). hnswlib makes the links; the search is ours (graph_search.hpp),
+// because a sealed graph needs neither the locks nor the lookup tables of one that grows.
 
 #include "vector/local_qdrant/vector_codes.hpp"
 
@@ -24,9 +24,10 @@ struct HnswGraph
     static constexpr std::size_t highest_level = 30;
 
     Node entry = 0; ///< where searches begin: a node of the highest level
-    std::vector<std::uint32_t> base_begin;  ///< where a node's list begins in `base`, and at the end where the last one ends
-    std::vector<Node> base;                 ///< the lists of level 0: on average little more than half of the most links
-    std::vector<std::uint8_t> levels;       ///< how many upper levels a node is on
+    std::vector<std::uint32_t>
+        base_begin;                   ///< where a node's list begins in `base`, and at the end where the last one ends
+    std::vector<Node> base;           ///< the lists of level 0: on average little more than half of the most links
+    std::vector<std::uint8_t> levels; ///< how many upper levels a node is on
     std::vector<std::uint32_t> upper_begin; ///< the first of a node's lists in `upper`, counted in lists
     std::vector<Node> upper;                ///< the lists of the upper levels, from each node's first upward
 
@@ -47,8 +48,9 @@ struct HnswGraph
     std::size_t memory() const noexcept;
 };
 
-/// Adds the nodes that `base` has not yet, in the order of `codes`: those of `base` come first in both. Takes about half a
-/// millisecond of one thread for each; nothing when `stop` says so in between. Throws std::bad_alloc.
-std::optional<HnswGraph> build_graph(const HnswGraph& base, const VectorCodes& codes, const std::function<bool()>& stop);
+/// Adds the nodes that `base` has not yet, in the order of `codes`: those of `base` come first in both. Takes about
+/// half a millisecond of one thread for each; nothing when `stop` says so in between. Throws std::bad_alloc.
+std::optional<HnswGraph> build_graph(const HnswGraph& base, const VectorCodes& codes,
+                                     const std::function<bool()>& stop);
 
 } // namespace whisperstore::local_qdrant

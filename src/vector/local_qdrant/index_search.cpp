@@ -63,22 +63,25 @@ SearchPlan plan_search(const Selection& selection, std::size_t limit, std::size_
 
     SearchPlan by_graph;
     by_graph.by_graph = true;
-    by_graph.reach.breadth = std::max(breadth, 2 * std::min(limit, selection.effort()));
+    // What matches a filter lies farther apart, so that more of it has to be kept to find as much.
+    by_graph.reach.breadth =
+        std::max(selection.everything() ? breadth : 2 * breadth, 2 * std::min(limit, selection.effort()));
     const std::size_t documents = std::max<std::size_t>(snapshot.documents(), 1);
-    // A filter of which the inverted index says nothing may match any number: the search is given up when it matches few.
+    // A filter of which the inverted index says nothing may match any number: the search is given up when it matches
+    // few.
     const std::size_t matches = selection.narrowed() ? std::max<std::size_t>(selection.effort(), 1) : documents;
     const double results = static_cast<double>(by_graph.reach.breadth) * static_cast<double>(documents) /
                            static_cast<double>(matches) * static_cast<double>(snapshot.graphs().size());
     const std::size_t per_result =
         nodes_per_result * stride / 3 + (selection.everything() ? 0 : nodes_per_result * filter_products);
-    by_graph.effort = static_cast<std::size_t>(results * static_cast<double>(per_result)) +
-                      snapshot.tail_size() * per_document;
+    by_graph.effort =
+        static_cast<std::size_t>(results * static_cast<double>(per_result)) + snapshot.tail_size() * per_document;
     by_graph.reach.most = selection.everything() ? SIZE_MAX : plan.effort / (stride / 3 + filter_products);
     return by_graph.effort < plan.effort ? by_graph : plan;
 }
 
-std::vector<Hit> most_similar(const Selection& selection, const float* query, std::size_t limit,
-                              const SearchPlan& plan, const CheckPoint& check)
+std::vector<Hit> most_similar(const Selection& selection, const float* query, std::size_t limit, const SearchPlan& plan,
+                              const CheckPoint& check)
 {
     const VectorIndex::Snapshot& snapshot = selection.snapshot();
     std::optional<BestDocuments> best;

@@ -69,8 +69,8 @@ struct Hit
 /// How the most similar are found.
 struct SearchPlan
 {
-    bool by_graph = false; ///< else all that the selection names are compared
-    SearchReach reach;     ///< of each graph
+    bool by_graph = false;  ///< else all that the selection names are compared
+    SearchReach reach;      ///< of each graph
     std::size_t effort = 0; ///< in products of floats, about
 };
 
@@ -79,7 +79,7 @@ SearchPlan plan_search(const Selection& selection, std::size_t limit, std::size_
 
 /// The `limit` documents of the selection most similar to a unit vector (padded with zeros to the index's stride), best
 /// first, ties by id. A plan by graph may miss some of them, never names another document, and scores exactly.
-std::vector<Hit> most_similar(const Selection& selection, const float* query, std::size_t limit,
-                              const SearchPlan& plan, const CheckPoint& check);
+std::vector<Hit> most_similar(const Selection& selection, const float* query, std::size_t limit, const SearchPlan& plan,
+                              const CheckPoint& check);
 
 } // namespace whisperstore::local_qdrant

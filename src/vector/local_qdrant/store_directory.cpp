@@ -140,8 +140,7 @@ void StoreDirectory::recover()
         if (name.ends_with(retired_suffix))
             left_over.push_back(entry->path());
         if (const auto database = database_of_graph(entry->path());
-            database && collection_of(*database) &&
-            (is_half_written_graph(entry->path()) || !fs::exists(*database)))
+            database && collection_of(*database) && (is_half_written_graph(entry->path()) || !fs::exists(*database)))
             left_over.push_back(entry->path());
         for (const std::string_view companion : {"-wal", "-shm", "-journal"})
             if (name.ends_with(companion)) {

@@ -69,7 +69,8 @@ void VectorCodes::append(const float* vector)
     std::int8_t* const code = codes_.data() + begin;
     for (std::size_t i = 0; i < length_; ++i) {
         const float scaled = vector[i] * factor;
-        code[i] = static_cast<std::int8_t>(std::clamp(scaled + std::copysign(0.5F, scaled), -largest_code, largest_code));
+        code[i] =
+            static_cast<std::int8_t>(std::clamp(scaled + std::copysign(0.5F, scaled), -largest_code, largest_code));
     }
 }
 

@@ -41,7 +41,8 @@ private:
     std::vector<std::int8_t, boost::alignment::aligned_allocator<std::int8_t, 64>> codes_;
 };
 
-/// Sum of a[i] * b[i] over `size` codes between -127 and 127, a multiple of dot_block up to 65536. All kernels agree exactly.
+/// Sum of a[i] * b[i] over `size` codes between -127 and 127, a multiple of dot_block up to 65536. All kernels agree
+/// exactly.
 using CodeProduct = std::int32_t (*)(const std::int8_t* a, const std::int8_t* b, std::size_t size) noexcept;
 
 /// The fastest kernel for the processor at hand.

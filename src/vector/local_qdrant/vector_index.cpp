@@ -173,6 +173,8 @@ void VectorIndex::append_staged()
     }
     tail_ += staged_.size();
     staged_.clear();
+    if (staged_.capacity() > Coverage::block_size) // after loading, or a large batch
+        staged_.shrink_to_fit();
 }
 
 void VectorIndex::compact_tail()
@@ -255,8 +257,7 @@ std::size_t VectorIndex::memory() const
     const std::size_t per_slot =
         stride_ * sizeof(float) + sizeof(Chunk::Lifetime) + sizeof(Chunk::Document) +
         2 * (sizeof(std::pair<std::string_view, Slot>) + 1); // and the two ways to find a document
-    return slots * per_slot + document_bytes_.load(std::memory_order_relaxed) + payload_.memory() +
-           graphs;
+    return slots * per_slot + document_bytes_.load(std::memory_order_relaxed) + payload_.memory() + graphs;
 }
 
 } // namespace whisperstore::local_qdrant

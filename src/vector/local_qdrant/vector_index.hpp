@@ -77,7 +77,8 @@ public:
     std::optional<Slot> find(std::int64_t seq) const;
     ///@}
 
-    /// Searches from now on use these graphs. They stand for all versions up to `covered` but those in `others`. Thread safe.
+    /// Searches from now on use these graphs. They stand for all versions up to `covered` but those in `others`. Thread
+    /// safe.
     void replace_graphs(GraphSet graphs, std::int64_t covered, std::span<const TailEntry> others);
     /// Versions in no graph, those included that are gone. Thread safe.
     std::size_t tail_size() const;
@@ -129,6 +130,14 @@ public:
         const GraphSet& graphs() const noexcept { return coverage_->graphs; }
         /// How many versions for_each_in_tail() looks at.
         std::size_t tail_size() const noexcept { return tail_; }
+        /// The newest of these; 0 when there is none.
+        std::int64_t newest_in_tail() const noexcept
+        {
+            std::int64_t newest = 0;
+            for (std::size_t i = 0; i < tail_; ++i)
+                newest = std::max(newest, tail_entry(i).seq);
+            return newest;
+        }
         /// Calls `visit(slot)` for each visible document that is in no graph.
         template <typename Visit>
         void for_each_in_tail(Visit visit) const
@@ -187,7 +196,7 @@ private:
 
     const std::size_t dimension_;
     const std::size_t stride_; // floats from one vector to the next
-    const unsigned shift_; // slots per chunk, as a power of two
+    const unsigned shift_;     // slots per chunk, as a power of two
     const DotProduct dot_;
     const std::shared_ptr<PathTable> paths_;
     PayloadIndex payload_;
