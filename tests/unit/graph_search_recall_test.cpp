@@ -29,7 +29,8 @@ TEST_F(Graphs, FindWhatAnExactSearchFinds)
 
 TEST_F(Graphs, FindWhatMatchesAFilter)
 {
-    write(0, 16000);
+    breadth = 20;
+    write(0, 9000);
     settle();
     EXPECT_GE(recall(true), 0.99);
     EXPECT_TRUE(by_graph);

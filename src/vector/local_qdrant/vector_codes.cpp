@@ -1,5 +1,7 @@
 #include "vector/local_qdrant/vector_codes.hpp"
 
+#include "vector/local_qdrant/kernels.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -41,7 +43,11 @@ __attribute__((target("avx2"))) std::int32_t avx2(const std::int8_t* a, const st
     return _mm_cvtsi128_si32(quad);
 }
 
-bool has_avx2() noexcept { return __builtin_cpu_supports("avx2") != 0; }
+constexpr CodeProduct fast = avx2;
+
+#else
+
+constexpr CodeProduct fast = portable; // never asked for
 
 #endif
 
@@ -93,23 +99,8 @@ std::pair<std::span<float>, std::span<std::int8_t>> VectorCodes::resize(std::siz
     return {scales_, codes_};
 }
 
-std::vector<CodeProduct> usable_code_products()
-{
-    std::vector<CodeProduct> kernels(1, portable);
-#if defined(__x86_64__)
-    if (has_avx2())
-        kernels.push_back(avx2);
-#endif
-    return kernels;
-}
+std::vector<CodeProduct> usable_code_products() { return usable_kernels<CodeProduct>(portable, fast); }
 
-CodeProduct fastest_code_product() noexcept
-{
-#if defined(__x86_64__)
-    if (has_avx2())
-        return avx2;
-#endif
-    return portable;
-}
+CodeProduct fastest_code_product() noexcept { return has_fast_instructions() ? fast : portable; }
 
 } // namespace whisperstore::local_qdrant
