@@ -79,7 +79,7 @@ protected:
         options.path = database();
         options.synchronous = "OFF"; // the disk is not what is tested
         file = std::make_unique<sqlite::Connection>(options);
-        thread = std::make_shared<BuildThread>();
+        thread = std::make_shared<BuildThread>(0); // tests wait for it
         index = std::make_shared<LiveIndex>(dimension);
         index->load(*file, nullptr);
         keeper = std::make_shared<GraphKeeper>(index, this->options());
@@ -136,7 +136,7 @@ protected:
     }
     void settle()
     {
-        ASSERT_TRUE(test::eventually([&] { return !keeper->busy(); }));
+        ASSERT_TRUE(test::eventually([&] { return !keeper->busy(); }, std::chrono::minutes(2)));
         ASSERT_EQ(keeper->last_failure(), "");
     }
     std::size_t graph_count() const { return index->get()->snapshot().graphs().size(); }

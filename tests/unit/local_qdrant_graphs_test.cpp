@@ -44,7 +44,7 @@ protected:
     }
     bool has_graphs(const std::string& collection) const
     {
-        return eventually([&] { return files(collection) > 0; });
+        return eventually([&] { return files(collection) > 0; }, std::chrono::minutes(2));
     }
     std::vector<std::string> names_in_folder() const
     {

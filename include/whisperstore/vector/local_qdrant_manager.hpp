@@ -16,7 +16,7 @@ namespace whisperstore {
 /// (docs/vector-search.md): in collections of more than `hnsw_threshold` documents, without a filter or with one that
 /// many match. By graph about one in a hundred of the most similar documents may be missed; what is found is there,
 /// matches, and has its exact score, and the newest write is found at once. Graphs are built in the background on one
-/// thread of lowest priority and kept in files beside the collection, which may be deleted at any time.
+/// thread of low priority and kept in files beside the collection, which may be deleted at any time.
 ///
 /// Durability: an acknowledged write has been committed and, with `synchronous` FULL (the default),
 /// synced: it survives `kill -9` and power loss, and the next search finds it. Concurrent writes

@@ -34,7 +34,7 @@ void BuildThread::run() noexcept
 {
 #if defined(__linux__)
     // On Linux a priority is a thread's own. Where it is refused, work goes on with the usual one.
-    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 19));
+    static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness_));
     ::pthread_setname_np(::pthread_self(), "vector graphs");
 #endif
     std::unique_lock lock(mutex_);

@@ -9,12 +9,13 @@
 
 namespace whisperstore::local_qdrant {
 
-/// Runs work one by one, in order, when the processor has nothing better to do: it has the lowest priority, and there
+/// Runs work one by one, in order, when the processor has nothing better to do: it has a low priority, and there
 /// is one however many collections there are.
 class BuildThread
 {
 public:
-    BuildThread() = default;
+    /// `niceness` is Unix' own measure: 0 is a usual thread's, 19 waits for nearly everything else.
+    explicit BuildThread(int niceness = 10) noexcept : niceness_(niceness) {}
     ~BuildThread();
     BuildThread(const BuildThread&) = delete;
     BuildThread& operator=(const BuildThread&) = delete;
@@ -28,6 +29,7 @@ public:
 private:
     void run() noexcept;
 
+    const int niceness_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<std::function<void()>> queue_;

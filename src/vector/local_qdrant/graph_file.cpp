@@ -251,8 +251,8 @@ std::optional<StoredGraph> read_graph(const fs::path& path, std::size_t code_len
                                    (codes > 0 ? sizeof(float) + codes : 0);
     const std::uint64_t per_list = HnswGraph::upper_stride * sizeof(HnswGraph::Node);
     const std::uint64_t size = file.size();
-    if (header.nodes >= GraphSegment::nowhere || header.nodes > size / per_node || header.upper_lists > size / per_list ||
-        header.base_links > size / sizeof(HnswGraph::Node) ||
+    if (header.nodes >= GraphSegment::nowhere || header.nodes > size / per_node ||
+        header.upper_lists > size / per_list || header.base_links > size / sizeof(HnswGraph::Node) ||
         start.size() + header.nodes * per_node + header.upper_lists * per_list + sizeof(std::uint32_t) +
                 header.base_links * sizeof(HnswGraph::Node) !=
             size)
