@@ -66,5 +66,6 @@ std::vector<Case> chat_turn_sql_cases();
 std::vector<Case> decorator_cases();
 std::vector<Case> graph_cases();
 std::vector<Case> sqlite_cases();
+std::vector<Case> vector_cases();
 
 } // namespace whisperstore::bench

@@ -228,6 +228,13 @@ void ConfigurationBuilder::build_vector()
     if (choice.type == "local_qdrant") {
         config.persist_directory = local_directory() / "vectors";
         config.synchronous = values_.take("WHISPERENGINE_VECTOR_DB_SYNCHRONOUS", Fallback{"FULL"});
+        const auto count = [&](std::string_view variable, std::size_t fallback) {
+            return static_cast<std::size_t>(values_.take_number(variable, Fallback{std::to_string(fallback)}));
+        };
+        config.hnsw_threshold = count("WHISPERENGINE_VECTOR_DB_HNSW_THRESHOLD", config.hnsw_threshold);
+        config.hnsw_ef = count("WHISPERENGINE_VECTOR_DB_HNSW_EF", config.hnsw_ef);
+        config.hnsw_quantization =
+            values_.take("WHISPERENGINE_VECTOR_DB_HNSW_QUANTIZATION", Fallback{config.hnsw_quantization});
     } else if (choice.type == "local_chromadb") {
         config.persist_directory = local_directory() / "chromadb"; // Chroma's own files, apart from ours
     } else {

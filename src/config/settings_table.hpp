@@ -91,6 +91,12 @@ inline constexpr std::array settings_table = {
            "Vector database backend."),
     choice("vector_database.synchronous", "WHISPERENGINE_VECTOR_DB_SYNCHRONOUS", "FULL,NORMAL",
            "local_qdrant: as WHISPERENGINE_DATABASE_SYNCHRONOUS."),
+    integer("vector_database.hnsw_threshold", "WHISPERENGINE_VECTOR_DB_HNSW_THRESHOLD", 0, 1000000000,
+            "local_qdrant: documents from which on a collection has graphs; 0: never."),
+    integer("vector_database.hnsw_ef", "WHISPERENGINE_VECTOR_DB_HNSW_EF", 1, 10000,
+            "local_qdrant: candidates that a search by graph keeps; more: slower, fewer missed."),
+    choice("vector_database.hnsw_quantization", "WHISPERENGINE_VECTOR_DB_HNSW_QUANTIZATION", "int8,none",
+           "local_qdrant: int8 keeps a byte for each dimension beside the vectors, none nothing."),
 
     url("qdrant.url", "QDRANT_URL", "http,https", "Qdrant as one URL; chooses the backend where no type is set."),
     hosts("qdrant.host", "QDRANT_HOST", "Qdrant server."),

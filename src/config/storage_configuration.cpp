@@ -50,6 +50,9 @@ json::object vector_json(const VectorDatabaseConfig& config)
     out["persist_directory"] = config.persist_directory.string();
     out["read_only"] = config.read_only;
     out["synchronous"] = config.synchronous;
+    out["hnsw_threshold"] = config.hnsw_threshold;
+    out["hnsw_ef"] = config.hnsw_ef;
+    out["hnsw_quantization"] = config.hnsw_quantization;
     out["host"] = config.host;
     out["port"] = config.port;
     out["url"] = without_password(config.url);

@@ -18,6 +18,17 @@ const std::vector<VectorBackend>& vector_backends()
         };
         std::vector<VectorBackend> list(1, local);
 
+        // Any two documents make a graph, so that there is one beside each of the suite's operations.
+        VectorBackend with_graphs = local;
+        with_graphs.name = "local_qdrant_with_graphs";
+        with_graphs.make = [](const std::filesystem::path& directory) -> std::shared_ptr<VectorDatabaseManager> {
+            VectorDatabaseConfig config;
+            config.persist_directory = directory / "vectors";
+            config.hnsw_threshold = 2;
+            return std::make_shared<LocalQdrantManager>(config);
+        };
+        list.push_back(with_graphs);
+
         VectorBackend decorated = local;
         decorated.name = "local_qdrant_decorated";
         decorated.make = [make = local.make](const std::filesystem::path& directory) {

@@ -61,6 +61,8 @@ std::shared_ptr<VectorDatabaseManager> vectors_in(const std::filesystem::path& d
 {
     VectorDatabaseConfig config;
     config.persist_directory = directory / "vectors";
+    config.hnsw_threshold = 40; // so that graphs are being built and written when the process is killed
+    config.hnsw_ef = 10;
     return std::make_shared<LocalQdrantManager>(std::move(config));
 }
 

@@ -70,6 +70,9 @@ inline std::string everything(const StorageConfiguration& c)
     add(c.vector_database.persist_directory);
     add(c.vector_database.read_only);
     add(c.vector_database.synchronous);
+    add(c.vector_database.hnsw_threshold);
+    add(c.vector_database.hnsw_ef);
+    add(c.vector_database.hnsw_quantization);
     add(c.vector_database.host);
     add(c.vector_database.port);
     add(c.vector_database.url);

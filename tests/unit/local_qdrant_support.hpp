@@ -45,6 +45,7 @@ protected:
         VectorDatabaseConfig config;
         config.persist_directory = folder();
         config.read_only = read_only;
+        config.hnsw_threshold = hnsw_threshold;
         return std::make_shared<LocalQdrantManager>(config);
     }
     std::shared_ptr<LocalQdrantManager> open_reader()
@@ -90,6 +91,7 @@ protected:
     }
 
     TestDirectory directory;
+    std::size_t hnsw_threshold = 20'000;
     std::shared_ptr<LocalQdrantManager> vectors;
 
 private:

@@ -312,7 +312,8 @@ TEST_F(Index, TheBestAreFoundWhateverTheLimit)
     }
     std::ranges::sort(expected);
     for (const std::size_t limit : {1UL, 2UL, 10UL, 499UL, 500UL, 1000UL}) {
-        const std::vector<Hit> hits = most_similar(Selection(*index, Filter()), query.data(), limit, nullptr);
+        const std::vector<Hit> hits =
+            most_similar(Selection(*index, Filter()), query.data(), limit, SearchPlan(), nullptr);
         ASSERT_EQ(hits.size(), std::min<std::size_t>(limit, 500));
         for (std::size_t i = 0; i < hits.size(); ++i) {
             EXPECT_EQ(hits[i].seq, expected[i].second);

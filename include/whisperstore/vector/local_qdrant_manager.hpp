@@ -10,7 +10,13 @@
 namespace whisperstore {
 
 /// Vectors of a laptop: one SQLite file per collection, `<persist_directory>/<collection>.db`
-/// (docs/archive-format.md), and an exact search over vectors in memory.
+/// (docs/archive-format.md), and searches over vectors in memory.
+///
+/// Searches compare the documents that the filter leaves one by one, or find them by graphs where that is cheaper
+/// (docs/vector-search.md): in collections of more than `hnsw_threshold` documents, without a filter or with one that
+/// many match. By graph about one in a hundred of the most similar documents may be missed; what is found is there,
+/// matches, and has its exact score, and the newest write is found at once. Graphs are built in the background on one
+/// thread of low priority and kept in files beside the collection, which may be deleted at any time.
 ///
 /// Durability: an acknowledged write has been committed and, with `synchronous` FULL (the default),
 /// synced: it survives `kill -9` and power loss, and the next search finds it. Concurrent writes
@@ -21,8 +27,8 @@ namespace whisperstore {
 /// one user's documents looks at these only. Small searches run on the calling thread, broad ones
 /// on threads of the manager, where cancellation and deadline stop them.
 ///
-/// Memory: the vectors (4 bytes a dimension) and what filters can address of the metadata; content
-/// and full metadata stay in the file.
+/// Memory: the vectors (4 bytes a dimension), the graphs (about 150 bytes a document, and with `hnsw_quantization` int8
+/// a byte a dimension) and what filters can address of the metadata; content and full metadata stay in the file.
 ///
 /// One process writes a folder: a second writer gets `unavailable` naming the holder. With
 /// `read_only` the manager opens beside it and sees its commits, and new and deleted collections,
@@ -36,8 +42,9 @@ namespace whisperstore {
 class LocalQdrantManager final : public VectorDatabaseManager
 {
 public:
-    /// Uses `persist_directory`, `read_only` and `synchronous`.
-    /// \throws StorageError invalid_argument without a directory, or for another `synchronous` than FULL and NORMAL.
+    /// Uses `persist_directory`, `read_only`, `synchronous` and `hnsw_…`.
+    /// \throws StorageError invalid_argument without a directory, for another `synchronous` than FULL and NORMAL,
+    /// another `hnsw_quantization` than int8 and none, and an `hnsw_ef` of 0.
     explicit LocalQdrantManager(VectorDatabaseConfig config);
     ~LocalQdrantManager() override;
 

@@ -4,6 +4,7 @@
 
 #include <whisperstore/core/tls_config.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -19,6 +20,12 @@ struct VectorDatabaseConfig
     std::filesystem::path persist_directory; ///< local types: where collections live
     bool read_only = false;                  ///< local types: opens beside a writing process
     std::string synchronous = "FULL";        ///< local_qdrant: as DatabaseConfig::synchronous
+    /// \name local_qdrant: the graphs that broad searches use (docs/vector-search.md)
+    ///@{
+    std::size_t hnsw_threshold = 20'000;    ///< documents of a collection from which on it has graphs; 0: none ever
+    std::size_t hnsw_ef = 64;               ///< how many candidates a search keeps; more: slower, fewer missed
+    std::string hnsw_quantization = "int8"; ///< int8: a byte for each dimension beside the vectors; none: vectors only
+    ///@}
     std::string host;
     std::uint16_t port = 0;
     std::string url;     ///< takes precedence over host and port

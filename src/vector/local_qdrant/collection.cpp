@@ -62,12 +62,33 @@ Collection::Collection(std::string name, Options options, const CheckPoint& chec
             index_ = std::make_shared<LiveIndex>(config_.embedding_dimension);
             index_->load(connection, check);
         });
+        GraphKeeper::Options graphs;
+        graphs.database = options_.file;
+        graphs.threshold = options_.graph_threshold;
+        graphs.codes = options_.graph_codes;
+        graphs.thread = options_.build_thread;
+        graphs_ = std::make_shared<GraphKeeper>(index_, std::move(graphs));
+        index_->on_publish([keeper = std::weak_ptr(graphs_)] {
+            if (const auto alive = keeper.lock())
+                alive->consider();
+        });
+        graphs_->attach();
     } catch (const StorageError& error) {
         throw as_damage(error, options_.file);
     }
 }
 
-Collection::~Collection() = default;
+Collection::~Collection()
+{
+    if (graphs_)
+        graphs_->stop();
+}
+
+void Collection::close() noexcept
+{
+    graphs_->stop();
+    store_->close();
+}
 
 awaitable<void> Collection::store(std::vector<VectorDocument> documents, OperationContext context)
 {
@@ -100,6 +121,17 @@ awaitable<std::uint64_t> Collection::remove_matching(Filter filter, OperationCon
     co_return job->count();
 }
 
+/// Read-only, in a transaction, with the lock held.
+void Collection::take_changes(sqlite::Connection& connection)
+{
+    const auto before = index_->get();
+    index_->catch_up(connection);
+    if (index_->get() != before) // it was read anew
+        graphs_->attach();
+    else
+        graphs_->refresh();
+}
+
 /// Read-only: takes in what the writing process committed. Else: mends an index that ran out of memory.
 awaitable<void> Collection::catch_up(OperationContext context)
 {
@@ -112,13 +144,15 @@ awaitable<void> Collection::catch_up(OperationContext context)
         std::function<void(sqlite::Connection&)> work = [this](sqlite::Connection& connection) {
             const std::lock_guard lock(catching_up_);
             connection.execute("BEGIN");
-            index_->catch_up(connection);
+            take_changes(connection);
         };
         co_await store_->read(std::move(work), std::move(context));
     } else if (index_->broken()) {
         std::function<void(sqlite::Connection&)> work = [this](sqlite::Connection& connection) {
-            if (index_->broken())
-                index_->load(connection, nullptr);
+            if (!index_->broken())
+                return;
+            index_->load(connection, nullptr);
+            graphs_->attach();
         };
         co_await store_->exclusive(std::move(work), std::move(context));
     }
@@ -182,7 +216,7 @@ awaitable<void> Collection::read_settled(std::shared_ptr<IndexReading> reading, 
     std::function<void(sqlite::Connection&)> in_step = [this, work](sqlite::Connection& connection) {
         const std::lock_guard lock(catching_up_);
         connection.execute("BEGIN");
-        index_->catch_up(connection);
+        take_changes(connection);
         work(connection);
     };
     co_await store_->read(std::move(in_step), std::move(context));
@@ -196,7 +230,7 @@ awaitable<std::vector<SearchResult>> Collection::search(std::span<const float> e
         co_return std::vector<SearchResult>();
     std::vector<float> query(embedding.begin(), embedding.end());
     normalize(query);
-    auto reading = std::make_shared<SimilarReading>(std::move(filter), query, limit);
+    auto reading = std::make_shared<SimilarReading>(std::move(filter), query, limit, options_.breadth);
     co_await read(reading, std::move(context));
     co_return std::move(reading->results);
 }

@@ -2,6 +2,7 @@
 // One open collection: its file, its index, and the operations on both.
 
 #include "sqlite/store.hpp"
+#include "vector/local_qdrant/graph_keeper.hpp"
 #include "vector/local_qdrant/index_reading.hpp"
 #include "vector/local_qdrant/live_index.hpp"
 #include "vector/local_qdrant/search_pool.hpp"
@@ -19,6 +20,10 @@ public:
         bool read_only = false;
         std::string synchronous = "FULL";
         std::shared_ptr<SearchPool> pool;
+        std::size_t breadth = 64; ///< of graph searches, at least
+        std::size_t graph_threshold = 20'000;
+        bool graph_codes = true;
+        std::shared_ptr<BuildThread> build_thread; ///< none when read-only
         int attempts = 3; ///< of reads beside writers, before they wait for a state in which nothing changes
     };
 
@@ -45,10 +50,14 @@ public:
     std::uint64_t memory() const { return index_->get()->memory(); }
 
     /// Ends after running work; later operations are `closed`. Blocks.
-    void close() noexcept { store_->close(); }
+    void close() noexcept;
+
+    /// Keeps the graphs; for tests and measurements.
+    const GraphKeeper& graphs() const noexcept { return *graphs_; }
 
 private:
     awaitable<void> catch_up(OperationContext context);
+    void take_changes(sqlite::Connection& connection);
     awaitable<void> read(std::shared_ptr<IndexReading> reading, OperationContext context);
     awaitable<void> read_settled(std::shared_ptr<IndexReading> reading, OperationContext context);
     bool page_by_index(const Filter& filter, std::size_t page_size) const;
@@ -59,6 +68,7 @@ private:
     const Options options_;
     CollectionConfig config_;
     std::shared_ptr<LiveIndex> index_;
+    std::shared_ptr<GraphKeeper> graphs_;
     std::mutex catching_up_; // read-only: one at a time brings the index up to date
     std::atomic<std::uint64_t> inline_reads_{0};
     std::unique_ptr<sqlite::Store> store_; // last: its threads end before what they use goes

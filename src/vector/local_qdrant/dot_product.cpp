@@ -1,5 +1,7 @@
 #include "vector/local_qdrant/dot_product.hpp"
 
+#include "vector/local_qdrant/kernels.hpp"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -44,29 +46,18 @@ __attribute__((target("avx2,fma"))) float avx2(const float* a, const float* b, s
     return _mm_cvtss_f32(quad);
 }
 
-bool has_avx2() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
+constexpr DotProduct fast = avx2;
+
+#else
+
+constexpr DotProduct fast = portable; // never asked for
 
 #endif
 
 } // namespace
 
-std::vector<DotProduct> usable_dot_products()
-{
-    std::vector<DotProduct> kernels(1, portable);
-#if defined(__x86_64__)
-    if (has_avx2())
-        kernels.push_back(avx2);
-#endif
-    return kernels;
-}
+std::vector<DotProduct> usable_dot_products() { return usable_kernels<DotProduct>(portable, fast); }
 
-DotProduct fastest_dot_product() noexcept
-{
-#if defined(__x86_64__)
-    if (has_avx2())
-        return avx2;
-#endif
-    return portable;
-}
+DotProduct fastest_dot_product() noexcept { return has_fast_instructions() ? fast : portable; }
 
 } // namespace whisperstore::local_qdrant

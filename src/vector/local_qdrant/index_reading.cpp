@@ -34,19 +34,17 @@ bool read_versions(sqlite::Connection& connection, std::span<const std::int64_t>
 
 } // namespace
 
-SimilarReading::SimilarReading(Filter filter, std::span<const float> unit_embedding, std::size_t limit)
-    : IndexReading(std::move(filter)), query_(padded(unit_embedding.size())), limit_(limit)
+SimilarReading::SimilarReading(Filter filter, std::span<const float> unit_embedding, std::size_t limit,
+                               std::size_t breadth)
+    : IndexReading(std::move(filter)), query_(padded(unit_embedding.size())), limit_(limit), breadth_(breadth)
 {
     std::ranges::copy(unit_embedding, query_.data());
 }
 
-std::size_t SimilarReading::effort() const noexcept
+void SimilarReading::find(const CheckPoint& check)
 {
-    const std::size_t filtering = selection().everything() ? 0 : effort_of_filter;
-    return selection().effort() * (selection().snapshot().index().stride() + filtering);
+    hits_ = most_similar(selection(), query_.data(), limit_, plan_, check);
 }
-
-void SimilarReading::find(const CheckPoint& check) { hits_ = most_similar(selection(), query_.data(), limit_, check); }
 
 bool SimilarReading::read(sqlite::Connection& connection)
 {

@@ -16,7 +16,11 @@ public:
     IndexReading& operator=(const IndexReading&) = delete;
     virtual ~IndexReading() = default;
 
-    void begin(const VectorIndex& index) { selection_.emplace(index, filter_); }
+    void begin(const VectorIndex& index)
+    {
+        selection_.emplace(index, filter_);
+        plan();
+    }
     /// Lets the snapshot go.
     void end() noexcept { selection_.reset(); }
     /// How much find() has to compute, in products of floats.
@@ -28,6 +32,8 @@ public:
     virtual bool read(sqlite::Connection&) { return true; }
 
 protected:
+    /// Decides how to find().
+    virtual void plan() {}
     static constexpr std::size_t effort_of_filter = 64;
     const Selection& selection() const noexcept { return *selection_; }
 
@@ -39,8 +45,9 @@ private:
 class SimilarReading final : public IndexReading
 {
 public:
-    SimilarReading(Filter filter, std::span<const float> unit_embedding, std::size_t limit);
-    std::size_t effort() const noexcept override;
+    /// `breadth` is that of plan_search().
+    SimilarReading(Filter filter, std::span<const float> unit_embedding, std::size_t limit, std::size_t breadth);
+    std::size_t effort() const noexcept override { return plan_.effort; }
     void find(const CheckPoint& check) override;
     std::size_t rows() const noexcept override { return hits_.size(); }
     bool read(sqlite::Connection& connection) override;
@@ -48,8 +55,12 @@ public:
     std::vector<SearchResult> results;
 
 private:
+    void plan() override { plan_ = plan_search(selection(), limit_, breadth_); }
+
     AlignedFloats query_;
     const std::size_t limit_;
+    const std::size_t breadth_;
+    SearchPlan plan_;
     std::vector<Hit> hits_;
 };
 

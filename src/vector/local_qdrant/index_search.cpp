@@ -1,5 +1,7 @@
 #include "vector/local_qdrant/index_search.hpp"
 
+#include "vector/local_qdrant/best_by_graph.hpp"
+
 #include <algorithm>
 
 namespace whisperstore::local_qdrant {
@@ -45,46 +47,56 @@ std::size_t Selection::match_all(std::size_t begin, std::size_t end, std::array<
     return matching;
 }
 
-namespace {
-
-struct Scored
+SearchPlan plan_search(const Selection& selection, std::size_t limit, std::size_t breadth)
 {
-    float score;
-    Slot slot;
-};
+    // Measured: comparing a node costs as much as a third of the floats of its vector, and for each admitted one about
+    // ten are compared. With a filter an admission costs a look at metadata somewhere else in memory.
+    constexpr std::size_t nodes_per_result = 10;
+    constexpr std::size_t filter_products = 64;
+    const VectorIndex::Snapshot& snapshot = selection.snapshot();
+    const std::size_t stride = snapshot.index().stride();
+    const std::size_t per_document = stride + (selection.everything() ? 0 : filter_products);
+    SearchPlan plan;
+    plan.effort = selection.effort() * per_document;
+    if (snapshot.graphs().empty())
+        return plan;
 
-} // namespace
+    SearchPlan by_graph;
+    by_graph.by_graph = true;
+    // What matches a filter lies farther apart, so that more of it has to be kept to find as much.
+    by_graph.reach.breadth =
+        std::max(selection.everything() ? breadth : 2 * breadth, 2 * std::min(limit, selection.effort()));
+    const std::size_t documents = std::max<std::size_t>(snapshot.documents(), 1);
+    // A filter of which the inverted index says nothing may match any number: the search is given up when it matches
+    // few.
+    const std::size_t matches = selection.narrowed() ? std::max<std::size_t>(selection.effort(), 1) : documents;
+    const double results = static_cast<double>(by_graph.reach.breadth) * static_cast<double>(documents) /
+                           static_cast<double>(matches) * static_cast<double>(snapshot.graphs().size());
+    const std::size_t per_result =
+        nodes_per_result * stride / 3 + (selection.everything() ? 0 : nodes_per_result * filter_products);
+    by_graph.effort =
+        static_cast<std::size_t>(results * static_cast<double>(per_result)) + snapshot.tail_size() * per_document;
+    by_graph.reach.most = selection.everything() ? SIZE_MAX : plan.effort / (stride / 3 + filter_products);
+    return by_graph.effort < plan.effort ? by_graph : plan;
+}
 
-std::vector<Hit> most_similar(const Selection& selection, const float* query, std::size_t limit,
+std::vector<Hit> most_similar(const Selection& selection, const float* query, std::size_t limit, const SearchPlan& plan,
                               const CheckPoint& check)
 {
     const VectorIndex::Snapshot& snapshot = selection.snapshot();
-    const DotProduct dot = snapshot.index().dot();
-    const std::size_t stride = snapshot.index().stride();
-    const auto better = [&](const Scored& a, const Scored& b) {
-        if (a.score != b.score)
-            return a.score > b.score;
-        return snapshot.document(a.slot).id < snapshot.document(b.slot).id;
-    };
-
-    std::vector<Scored> best; // a heap with the worst on top
-    best.reserve(std::min(limit, selection.effort()));
-    selection.for_each(check, [&](Slot slot) {
-        const Scored found{std::clamp(dot(query, snapshot.vector(slot), stride), -1.0F, 1.0F), slot};
-        if (best.size() < limit) {
-            best.push_back(found);
-            std::ranges::push_heap(best, better);
-        } else if (better(found, best.front())) {
-            std::ranges::pop_heap(best, better);
-            best.back() = found;
-            std::ranges::push_heap(best, better);
-        }
-    });
-    std::ranges::sort_heap(best, better);
-
+    std::optional<BestDocuments> best;
+    if (plan.by_graph)
+        best = best_by_graph(selection, query, limit, plan.reach, check);
+    if (!best) {
+        best.emplace(snapshot, limit);
+        const DotProduct dot = snapshot.index().dot();
+        const std::size_t stride = snapshot.index().stride();
+        selection.for_each(check, [&](Slot slot) { best->offer(slot, dot(query, snapshot.vector(slot), stride)); });
+    }
     std::vector<Hit> hits;
-    hits.reserve(best.size());
-    for (const Scored& found : best)
+    const std::vector<BestDocuments::Scored> sorted = best->take();
+    hits.reserve(sorted.size());
+    for (const BestDocuments::Scored& found : sorted)
         hits.push_back(Hit{snapshot.document(found.slot).seq, static_cast<double>(found.score)});
     return hits;
 }

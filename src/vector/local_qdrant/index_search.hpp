@@ -1,7 +1,8 @@
 #pragma once
 // Searches over a snapshot of the index. How the best are found is decided here and nowhere else:
-// by the candidates that the inverted index names, or by a scan.
+// by the candidates that the inverted index names, by a scan, or by the graphs and a scan of what is in none.
 
+#include "vector/local_qdrant/graph_search.hpp"
 #include "vector/local_qdrant/vector_index.hpp"
 
 #include <algorithm>
@@ -23,6 +24,12 @@ public:
     std::size_t effort() const noexcept { return candidates_ ? candidates_->size() : snapshot_.slots(); }
     const VectorIndex::Snapshot& snapshot() const noexcept { return snapshot_; }
     bool everything() const noexcept { return filter_.matches_everything(); }
+    /// Whether the inverted index names candidates: effort() of them.
+    bool narrowed() const noexcept { return candidates_.has_value(); }
+    bool matches(Slot slot) const
+    {
+        return snapshot_.visible(slot) && (everything() || filter_.matches(snapshot_.document(slot).metadata));
+    }
 
     /// Calls `visit(slot)` for each match, in no particular order.
     template <typename Visit>
@@ -46,10 +53,6 @@ private:
     static constexpr std::size_t documents_between_checks = 32 * block_size;
     std::size_t match_candidates(std::size_t begin, std::size_t end, std::array<Slot, block_size>& block) const;
     std::size_t match_all(std::size_t begin, std::size_t end, std::array<Slot, block_size>& block) const;
-    bool matches(Slot slot) const
-    {
-        return snapshot_.visible(slot) && (everything() || filter_.matches(snapshot_.document(slot).metadata));
-    }
 
     VectorIndex::Snapshot snapshot_;
     PackedFilter filter_;
@@ -63,9 +66,20 @@ struct Hit
     double score = 0;
 };
 
+/// How the most similar are found.
+struct SearchPlan
+{
+    bool by_graph = false;  ///< else all that the selection names are compared
+    SearchReach reach;      ///< of each graph
+    std::size_t effort = 0; ///< in products of floats, about
+};
+
+/// The cheapest plan. `breadth`: how many nodes a search of a graph keeps at least.
+SearchPlan plan_search(const Selection& selection, std::size_t limit, std::size_t breadth);
+
 /// The `limit` documents of the selection most similar to a unit vector (padded with zeros to the index's stride), best
-/// first, ties by id.
-std::vector<Hit> most_similar(const Selection& selection, const float* query, std::size_t limit,
+/// first, ties by id. A plan by graph may miss some of them, never names another document, and scores exactly.
+std::vector<Hit> most_similar(const Selection& selection, const float* query, std::size_t limit, const SearchPlan& plan,
                               const CheckPoint& check);
 
 } // namespace whisperstore::local_qdrant

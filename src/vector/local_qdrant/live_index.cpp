@@ -17,6 +17,12 @@ std::shared_ptr<const VectorIndex> LiveIndex::get() const
     return index_;
 }
 
+std::shared_ptr<VectorIndex> LiveIndex::writable() const
+{
+    const std::lock_guard lock(mutex_);
+    return index_;
+}
+
 void LiveIndex::publish(std::vector<WrittenDocument> written, const std::vector<std::int64_t>& removed) noexcept
 {
     if (broken())
@@ -32,7 +38,10 @@ void LiveIndex::publish(std::vector<WrittenDocument> written, const std::vector<
     } catch (...) {
         // The transaction is committed: it cannot fail any more. The next operation reads it from the file.
         broken_.store(true, std::memory_order_release);
+        return;
     }
+    if (listener_)
+        listener_();
 }
 
 void LiveIndex::stage_after(sqlite::Connection& connection, VectorIndex& index, std::int64_t seq,

@@ -21,6 +21,8 @@ public:
     explicit LiveIndex(std::size_t dimension);
 
     std::shared_ptr<const VectorIndex> get() const;
+    /// For its one writer, and for what of it is thread safe.
+    std::shared_ptr<VectorIndex> writable() const;
     const std::shared_ptr<PathTable>& paths() const noexcept { return paths_; }
     /// The last version written that the index knows of.
     std::int64_t last_seq() const noexcept { return marks_.documents; }
@@ -28,6 +30,8 @@ public:
     /// Takes over what a transaction committed; transactions come in their order, on one thread. When
     /// memory runs out the index is `broken` until it is loaded anew.
     void publish(std::vector<WrittenDocument> written, const std::vector<std::int64_t>& removed) noexcept;
+    /// Called after each publish(), on its thread; must not throw. Set before the first one.
+    void on_publish(std::function<void()> listener) { listener_ = std::move(listener); }
     bool broken() const noexcept { return broken_.load(std::memory_order_acquire); }
 
     /// Reads all documents from the file, in one snapshot.
@@ -44,6 +48,7 @@ private:
 
     const std::size_t dimension_;
     const std::shared_ptr<PathTable> paths_ = std::make_shared<PathTable>();
+    std::function<void()> listener_;
     ChangeMarks marks_;
     std::atomic<bool> broken_{false};
     mutable std::mutex mutex_; // of the pointer

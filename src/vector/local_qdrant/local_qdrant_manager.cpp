@@ -22,6 +22,13 @@ public:
             throw StorageError(StorageErrc::invalid_argument,
                                "synchronous is '" + config_.synchronous + "'; allowed are FULL and NORMAL",
                                ErrorDetails{std::string(backend)});
+        if (config_.hnsw_quantization != "int8" && config_.hnsw_quantization != "none")
+            throw StorageError(StorageErrc::invalid_argument,
+                               "hnsw_quantization is '" + config_.hnsw_quantization + "'; allowed are int8 and none",
+                               ErrorDetails{std::string(backend)});
+        if (config_.hnsw_ef == 0)
+            throw StorageError(StorageErrc::invalid_argument, "hnsw_ef is 0; allowed are numbers from 1 on",
+                               ErrorDetails{std::string(backend)});
     }
 
     const VectorDatabaseConfig& config() const noexcept { return config_; }

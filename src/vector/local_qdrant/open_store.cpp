@@ -47,8 +47,10 @@ OpenStore::OpenStore(const VectorDatabaseConfig& config, sqlite::Stopper& stoppe
         directory_.recover();
     }
     pool_ = std::make_shared<SearchPool>(std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4));
-    if (!config_.read_only)
+    if (!config_.read_only) {
+        build_thread_ = std::make_shared<BuildThread>();
         open_all([&] { check_stop(stopper); });
+    }
 }
 
 OpenStore::~OpenStore() { close(); }
@@ -77,6 +79,10 @@ OpenStore::Entry OpenStore::open(const std::string& name, const CheckPoint& chec
         options.read_only = config_.read_only;
         options.synchronous = config_.synchronous;
         options.pool = pool_;
+        options.build_thread = build_thread_;
+        options.breadth = config_.hnsw_ef;
+        options.graph_threshold = config_.hnsw_threshold;
+        options.graph_codes = config_.hnsw_quantization == "int8";
         try {
             entry.damage.reset();
             entry.collection = std::make_shared<Collection>(name, std::move(options), check);
@@ -349,6 +355,8 @@ void OpenStore::close() noexcept
     for (auto& [name, entry] : take_all())
         if (entry.collection)
             entry.collection->close();
+    if (build_thread_)
+        build_thread_->stop();
     if (pool_)
         pool_->stop();
     lock_.reset();

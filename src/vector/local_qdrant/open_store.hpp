@@ -60,7 +60,8 @@ private:
     StoreDirectory directory_;
     std::unique_ptr<sqlite::FileLock> lock_;
     std::shared_ptr<SearchPool> pool_;
-    std::mutex changing_; // of the set of collections, for as long as a change takes
+    std::shared_ptr<BuildThread> build_thread_; // none when read-only
+    std::mutex changing_;                       // of the set of collections, for as long as a change takes
     mutable std::mutex mutex_;
     std::map<std::string, Entry> entries_;
     bool closed_ = false;

@@ -1,6 +1,7 @@
 #pragma once
 // Which documents have a value at a path: the inverted index behind selective filters.
 
+#include "vector/local_qdrant/graph_set.hpp"
 #include "vector/local_qdrant/packed_metadata.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -10,9 +11,6 @@
 #include <vector>
 
 namespace whisperstore::local_qdrant {
-
-/// Number of a place in the vector index.
-using Slot = std::uint32_t;
 
 /// A sorted set of slots in blocks, so that a change moves little even among millions.
 class SlotSet

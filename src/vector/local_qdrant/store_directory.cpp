@@ -2,6 +2,7 @@
 
 #include "sqlite/files.hpp"
 #include "vector/local_qdrant/collection_file.hpp"
+#include "vector/local_qdrant/graph_file.hpp"
 
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
@@ -63,10 +64,12 @@ std::optional<std::string> collection_of(const fs::path& file)
     return is_collection_name(name) ? std::optional(std::move(name)) : std::nullopt;
 }
 
-/// SQLite's files beside a database. They must never meet another database of the same name: SQLite
+/// SQLite's files beside a database, and our graphs. They must never meet another database of the same name: SQLite
 /// would take the log of the old one for a log of the new one.
 void remove_companions(const fs::path& database)
 {
+    for (const auto& [number, graph] : graph_files(database))
+        remove_if_there(graph);
     for (const char* end : {"-wal", "-shm", "-journal"})
         remove_if_there(database.string() + end);
 }
@@ -110,6 +113,11 @@ std::uint64_t StoreDirectory::bytes_of(std::string_view collection) const
         const std::uintmax_t size = fs::file_size(file.string() + end, error);
         bytes += error ? 0 : size;
     }
+    for (const auto& [number, graph] : graph_files(file)) {
+        std::error_code error; // and so do graphs
+        const std::uintmax_t size = fs::file_size(graph, error);
+        bytes += error ? 0 : size;
+    }
     return bytes;
 }
 
@@ -134,6 +142,9 @@ void StoreDirectory::recover()
     for (fs::directory_iterator entry(path_, error), end; !error && entry != end; entry.increment(error)) {
         const std::string name = entry->path().filename().string();
         if (name.ends_with(retired_suffix))
+            left_over.push_back(entry->path());
+        if (const auto database = database_of_graph(entry->path());
+            database && collection_of(*database) && (is_half_written_graph(entry->path()) || !fs::exists(*database)))
             left_over.push_back(entry->path());
         for (const std::string_view companion : {"-wal", "-shm", "-journal"})
             if (name.ends_with(companion)) {

@@ -73,7 +73,18 @@ public:
     void stage_removal(std::int64_t seq);
     /// Makes all that was staged visible at once.
     void publish();
+    /// Where a version is.
+    std::optional<Slot> find(std::int64_t seq) const;
     ///@}
+
+    /// Searches from now on use these graphs. They stand for all versions up to `covered` but those in `others`. Thread
+    /// safe.
+    void replace_graphs(GraphSet graphs, std::int64_t covered, std::span<const TailEntry> others);
+    /// Versions in no graph, those included that are gone. Thread safe.
+    std::size_t tail_size() const;
+    bool has_graphs() const;
+    /// Versions that went since the index was made. Thread safe.
+    std::uint64_t ended() const noexcept { return ended_count_.load(std::memory_order_relaxed); }
 
     /// A state of the index; it stays as it is while the object lives. Thread safe.
     class Snapshot
@@ -111,24 +122,60 @@ public:
             for (std::size_t i = 0; i < size; i += floats_per_line)
                 __builtin_prefetch(floats + i);
         }
+        /// Whether the version `seq` is in that slot, and visible.
+        bool holds(Slot slot, std::int64_t seq) const noexcept
+        {
+            return slot < slots_ && visible(slot) && document(slot).seq == seq;
+        }
+        const GraphSet& graphs() const noexcept { return coverage_->graphs; }
+        /// How many versions for_each_in_tail() looks at.
+        std::size_t tail_size() const noexcept { return tail_; }
+        /// The newest of these; 0 when there is none.
+        std::int64_t newest_in_tail() const noexcept
+        {
+            std::int64_t newest = 0;
+            for (std::size_t i = 0; i < tail_; ++i)
+                newest = std::max(newest, tail_entry(i).seq);
+            return newest;
+        }
+        /// Calls `visit(slot)` for each visible document that is in no graph.
+        template <typename Visit>
+        void for_each_in_tail(Visit visit) const
+        {
+            for (std::size_t i = 0; i < tail_; ++i) {
+                const TailEntry& entry = tail_entry(i);
+                if (i + tail_lead < tail_)
+                    prefetch_document(tail_entry(i + tail_lead).slot);
+                if (holds(entry.slot, entry.seq))
+                    visit(entry.slot);
+            }
+        }
         Slot slots() const noexcept { return slots_; }
         std::uint64_t documents() const noexcept { return documents_; }
         const VectorIndex& index() const noexcept { return *index_; }
 
     private:
         static constexpr std::size_t floats_per_line = 16;
+        static constexpr std::size_t tail_lead = 8; // entries fetched ahead
+        const TailEntry& tail_entry(std::size_t i) const noexcept
+        {
+            return (*coverage_->tail[i / Coverage::block_size])[i % Coverage::block_size];
+        }
         friend class VectorIndex;
         explicit Snapshot(std::shared_ptr<const VectorIndex> index);
         const Chunk& chunk(Slot slot) const noexcept { return *(*chunks_)[slot >> index_->shift_]; }
 
         std::shared_ptr<const VectorIndex> index_;
         std::shared_ptr<const Chunks> chunks_;
+        std::shared_ptr<const Coverage> coverage_;
+        std::size_t tail_ = 0;
         std::uint64_t version_ = 0;
         Slot slots_ = 0;
         std::uint64_t documents_ = 0;
     };
     Snapshot snapshot() const { return Snapshot(shared_from_this()); }
 
+    std::size_t dimension() const noexcept { return dimension_; }
     std::size_t stride() const noexcept { return stride_; }
     DotProduct dot() const noexcept { return dot_; }
     const PayloadIndex& payload() const noexcept { return payload_; }
@@ -144,9 +191,12 @@ private:
     void end(Slot slot);
     void reclaim(std::size_t most);
     std::uint64_t oldest_pinned() const;
+    void append_staged();
+    void compact_tail();
 
-    const std::size_t stride_;
-    const unsigned shift_; // slots per chunk, as a power of two
+    const std::size_t dimension_;
+    const std::size_t stride_; // floats from one vector to the next
+    const unsigned shift_;     // slots per chunk, as a power of two
     const DotProduct dot_;
     const std::shared_ptr<PathTable> paths_;
     PayloadIndex payload_;
@@ -157,6 +207,7 @@ private:
     boost::unordered_flat_map<std::int64_t, Slot> by_seq_;
     std::deque<std::pair<std::uint64_t, Slot>> ended_; // oldest first, with the version that ended it
     std::vector<Slot> free_;
+    std::vector<TailEntry> staged_;
     Slot used_slots_ = 0;
 
     mutable std::mutex mutex_; // of what follows
@@ -164,8 +215,11 @@ private:
     Slot published_slots_ = 0;
     std::uint64_t published_documents_ = 0;
     std::shared_ptr<const Chunks> published_chunks_ = chunks_;
+    std::shared_ptr<const Coverage> coverage_ = std::make_shared<const Coverage>();
+    std::size_t tail_ = 0;
     mutable std::map<std::uint64_t, std::size_t> pinned_; // version -> snapshots
     std::atomic<std::size_t> document_bytes_{0};
+    std::atomic<std::uint64_t> ended_count_{0};
 };
 
 } // namespace whisperstore::local_qdrant
