@@ -1,13 +1,33 @@
 #include <whisperstore/database/query_result.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
 namespace whisperstore {
 
+namespace {
+
+// Results without rows are many: one block serves them all.
+const std::shared_ptr<const std::vector<std::string>>& no_columns()
+{
+    static const auto none = std::make_shared<const std::vector<std::string>>();
+    return none;
+}
+
+const std::shared_ptr<const RowBlock>& no_rows()
+{
+    static const auto none = std::make_shared<const RowBlock>();
+    return none;
+}
+
+} // namespace
+
+RowBlock::RowBlock() : columns_(no_columns()) {}
+
 ValueView RowBlock::cell(std::size_t row, std::size_t column) const noexcept
 {
-    const Cell& cell = cells_[row * columns_.size() + column];
+    const Cell& cell = cells_[row * columns_->size() + column];
     switch (cell.kind) {
     case ValueKind::null:
         return ValueView();
@@ -27,10 +47,10 @@ ValueView RowBlock::cell(std::size_t row, std::size_t column) const noexcept
 
 std::size_t RowBlock::find(std::string_view column) const noexcept
 {
-    for (std::size_t i = 0; i < columns_.size(); ++i)
-        if (columns_[i] == column)
+    for (std::size_t i = 0; i < columns_->size(); ++i)
+        if ((*columns_)[i] == column)
             return i;
-    return columns_.size();
+    return columns_->size();
 }
 
 ValueView Row::operator[](std::string_view column) const
@@ -72,7 +92,7 @@ bool operator==(const Row& a, const Row& b) noexcept
     return true;
 }
 
-Rows::Rows() : block_(std::make_shared<RowBlock>()) {}
+Rows::Rows() : block_(no_rows()) {}
 
 Row Rows::operator[](std::size_t index) const
 {
@@ -95,8 +115,14 @@ bool operator==(const Rows& a, const Rows& b) noexcept
     return true;
 }
 
-RowsBuilder::RowsBuilder(std::vector<std::string> columns) : block_(std::make_shared<RowBlock>())
+RowsBuilder::RowsBuilder(std::vector<std::string> columns)
+    : RowsBuilder(std::make_shared<const std::vector<std::string>>(std::move(columns)))
 {
+}
+
+RowsBuilder::RowsBuilder(std::shared_ptr<const std::vector<std::string>> columns) : block_(std::make_shared<RowBlock>())
+{
+    block_->cells_.reserve(columns->size());
     block_->columns_ = std::move(columns);
 }
 
@@ -119,6 +145,10 @@ void RowsBuilder::add_bytes(ValueKind kind, const void* data, std::size_t size)
         throw StorageError(StorageErrc::resource_exhausted, "a cell is larger than 4 GiB");
     RowBlock::Cell cell{kind, static_cast<std::uint32_t>(size), {0}};
     cell.offset = block_->arena_.size();
+    // A guess at what the texts of a row take, so that most results of one row are made in one piece.
+    constexpr std::size_t bytes_per_column = 192;
+    if (block_->arena_.empty())
+        block_->arena_.reserve(std::max(size, block_->columns().size() * bytes_per_column));
     block_->arena_.append(static_cast<const char*>(data), size);
     block_->cells_.push_back(cell);
 }

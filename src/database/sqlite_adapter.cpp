@@ -130,17 +130,18 @@ awaitable<QueryResult> SQLiteAdapter::execute_query(std::string query, Parameter
     const auto store = impl->store("execute_query");
     context.check_deadline(backend, "execute_query");
     SqliteMeasure measure(impl->counters());
-    bool turn_over = false;
+    bool ran_here = false;
     QueryResult result;
     try {
-        co_await impl->refuse_owner();
+        if (impl->may_have_owner())
+            co_await impl->refuse_owner();
         BoundQuery bound = bind_query(*impl->queries(), query, std::move(params));
         bool done = false;
         if (bound.query->may_be_read && !bound.query->writes) {
             if (bound.query->inline_class != SqliteQuery::Inline::no) {
                 if (const auto lease = store->readers().try_lease())
-                    done = run_inline(lease->connection(), bound, result);
-                turn_over = impl->inline_turn_over() || measure.elapsed() > inline_time;
+                    ran_here = run_inline(lease->connection(), bound, result);
+                done = ran_here;
             }
             if (!done) {
                 auto outcome = std::make_shared<std::pair<QueryResult, bool>>();
@@ -152,7 +153,6 @@ awaitable<QueryResult> SQLiteAdapter::execute_query(std::string query, Parameter
                     outcome->first = run_query(connection, bound);
                 };
                 co_await store->read(std::move(work), context);
-                turn_over = false;
                 done = !outcome->second;
                 bound.query->writes = outcome->second;
                 result = std::move(outcome->first);
@@ -166,9 +166,9 @@ awaitable<QueryResult> SQLiteAdapter::execute_query(std::string query, Parameter
     } catch (...) {
         rethrow_as_storage_error(backend, "execute_query");
     }
-    measure.succeeded = true;
-    result.execution_time_ms = measure.milliseconds();
-    if (turn_over) {
+    const auto taken = measure.succeed();
+    result.execution_time_ms = std::chrono::duration<double, std::milli>(taken).count();
+    if (ran_here && (impl->inline_turn_over() || taken > inline_time)) {
         try {
             co_await asio::post(asio::use_awaitable);
         } catch (const boost::system::system_error&) {
@@ -213,7 +213,7 @@ awaitable<std::vector<QueryResult>> SQLiteAdapter::execute_transaction(std::vect
     } catch (...) {
         rethrow_as_storage_error(backend, "execute_transaction");
     }
-    measure.succeeded = true;
+    measure.succeed();
     co_return results;
 }
 
@@ -250,7 +250,7 @@ awaitable<RowStream> SQLiteAdapter::stream_query(std::string query, Parameters p
             stream->close();
         rethrow_as_storage_error(backend, "stream_query");
     }
-    measure.succeeded = true;
+    measure.succeed();
     co_return RowStream(stream);
 }
 

@@ -86,7 +86,9 @@ BoundQuery bind_query(SqliteQueryCache& cache, const std::string& sql, Parameter
     BoundQuery bound;
     bound.query = cache.get(sql);
     sql::check_arguments(parameters);
-    bound.order = sql::argument_order(bound.query->translated, parameters);
+    const sql::TranslatedQuery& translated = bound.query->translated;
+    if (translated.style == sql::PlaceholderStyle::named || parameters.size() != translated.placeholder_count)
+        bound.order = sql::argument_order(translated, parameters);
     bound.parameters = std::move(parameters);
     return bound;
 }
@@ -101,39 +103,21 @@ sqlite::Statement prepare(sqlite::Connection& connection, const BoundQuery& quer
                                " placeholders in the query where " + std::to_string(translated.placeholder_count) +
                                " were meant: use only ?, :name or $1");
     int index = 0;
+    if (query.order.empty())
+        for (const Parameter& parameter : query.parameters)
+            statement.bind(++index, parameter.value);
     for (const std::size_t argument : query.order)
         statement.bind(++index, query.parameters[argument].value);
     return statement;
 }
 
-std::vector<std::string> column_names(const sqlite::Statement& statement)
+void add_row(RowsBuilder& rows, const sqlite::Statement& statement, const sqlite::Columns& columns)
 {
-    std::vector<std::string> names;
-    const int count = statement.column_count();
-    names.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i)
-        names.push_back(statement.column_name(i));
-    return names;
-}
-
-std::vector<bool> boolean_columns(const sqlite::Statement& statement)
-{
-    std::vector<bool> booleans;
-    const int count = statement.column_count();
-    for (int i = 0; i < count; ++i) {
-        const char* declared = sqlite3_column_decltype(statement.handle(), i);
-        booleans.push_back(declared && sqlite3_stricmp(declared, "BOOLEAN") == 0);
-    }
-    return booleans;
-}
-
-void add_row(RowsBuilder& rows, const sqlite::Statement& statement, const std::vector<bool>& booleans)
-{
-    const int count = statement.column_count();
+    const auto count = static_cast<int>(columns.booleans.size());
     for (int i = 0; i < count; ++i) {
         switch (sqlite3_column_type(statement.handle(), i)) {
         case SQLITE_INTEGER:
-            if (booleans[static_cast<std::size_t>(i)])
+            if (columns.booleans[static_cast<std::size_t>(i)])
                 rows.add(statement.column_int(i) != 0);
             else
                 rows.add(statement.column_int(i));
@@ -161,10 +145,10 @@ QueryResult run_query(sqlite::Connection& connection, const BoundQuery& query)
     const sqlite3_int64 changes_before = sqlite3_total_changes64(connection.handle());
     bool has_row = statement.step();
     if (statement.column_count() > 0) {
-        RowsBuilder rows(column_names(statement));
-        const std::vector<bool> booleans = boolean_columns(statement);
+        const std::shared_ptr<const sqlite::Columns> columns = statement.columns();
+        RowsBuilder rows(columns->names);
         for (; has_row; has_row = statement.step())
-            add_row(rows, statement, booleans);
+            add_row(rows, statement, *columns);
         result.row_count = static_cast<std::int64_t>(rows.row_count());
         result.rows = rows.finish();
     } else if (sqlite3_total_changes64(connection.handle()) != changes_before) {
@@ -192,10 +176,10 @@ bool run_inline(sqlite::Connection& connection, const BoundQuery& query, QueryRe
     const sqlite::Connection::Budget budget(connection);
     try {
         bool has_row = statement.step();
-        RowsBuilder rows(column_names(statement));
-        const std::vector<bool> booleans = boolean_columns(statement);
+        const std::shared_ptr<const sqlite::Columns> columns = statement.columns();
+        RowsBuilder rows(columns->names);
         for (; has_row; has_row = statement.step()) {
-            add_row(rows, statement, booleans);
+            add_row(rows, statement, *columns);
             if (rows.row_count() > inline_rows || rows.bytes() > inline_bytes)
                 return over_budget();
         }

@@ -48,12 +48,12 @@ private:
     std::unordered_map<std::string_view, Entries::iterator> by_text_;
 };
 
-/// Arguments checked and put in the order of the placeholders.
+/// Checked arguments.
 struct BoundQuery
 {
     std::shared_ptr<SqliteQuery> query;
     Parameters parameters;
-    std::vector<std::size_t> order;
+    std::vector<std::size_t> order; ///< of the placeholders' arguments; empty: as they are
 };
 BoundQuery bind_query(SqliteQueryCache& cache, const std::string& sql, Parameters parameters);
 
@@ -61,12 +61,8 @@ BoundQuery bind_query(SqliteQueryCache& cache, const std::string& sql, Parameter
 sqlite::Statement prepare(sqlite::Connection& connection, const BoundQuery& query);
 /// Runs it to the end.
 QueryResult run_query(sqlite::Connection& connection, const BoundQuery& query);
-/// Names of the columns of a statement that was stepped.
-std::vector<std::string> column_names(const sqlite::Statement& statement);
-/// Which columns of a statement that was stepped are declared BOOLEAN.
-std::vector<bool> boolean_columns(const sqlite::Statement& statement);
 /// Adds the current row.
-void add_row(RowsBuilder& rows, const sqlite::Statement& statement, const std::vector<bool>& booleans);
+void add_row(RowsBuilder& rows, const sqlite::Statement& statement, const sqlite::Columns& columns);
 
 /// Runs a SELECT on the calling thread under a budget of work. False: over the budget, nothing
 /// happened, run it elsewhere.

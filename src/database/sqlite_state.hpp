@@ -35,21 +35,32 @@ private:
     std::atomic<std::uint64_t> nanoseconds_{0};
 };
 
-/// Counts a call and its time when it goes; `succeeded` is set at the end.
+/// Counts a call and its time, until succeed() or else, as a failure, until it goes.
 class SqliteMeasure
 {
 public:
     explicit SqliteMeasure(SqliteCounters& counters) noexcept : counters_(counters) {}
-    ~SqliteMeasure() { counters_.record(elapsed(), !succeeded); }
+    ~SqliteMeasure()
+    {
+        if (!succeeded_)
+            counters_.record(Clock::now() - start_, true);
+    }
     SqliteMeasure(const SqliteMeasure&) = delete;
     SqliteMeasure& operator=(const SqliteMeasure&) = delete;
-    std::chrono::steady_clock::duration elapsed() const { return std::chrono::steady_clock::now() - start_; }
-    double milliseconds() const { return std::chrono::duration<double, std::milli>(elapsed()).count(); }
-    bool succeeded = false;
+    /// Returns how long the call took.
+    std::chrono::steady_clock::duration succeed() noexcept
+    {
+        const auto taken = Clock::now() - start_;
+        counters_.record(taken, false);
+        succeeded_ = true;
+        return taken;
+    }
 
 private:
+    using Clock = std::chrono::steady_clock;
     SqliteCounters& counters_;
-    const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    const Clock::time_point start_ = Clock::now();
+    bool succeeded_ = false;
 };
 
 /// Thread safe. Shared by the adapter and its running operations.
@@ -82,6 +93,8 @@ public:
     /// A coroutine that calls the adapter while it owns the open transaction would wait for itself.
     /// Throws StorageError invalid_argument.
     awaitable<void> refuse_owner();
+    /// Whether there is any need to ask.
+    bool may_have_owner() const noexcept { return has_transactions_; }
 
     /// Counts reads that ran on the calling thread: true when the executor should get its turn.
     bool inline_turn_over() noexcept;

@@ -30,8 +30,7 @@ void SqliteStream::open_here()
     if (!statement_->read_only() || statement_->column_count() == 0)
         throw StorageError(StorageErrc::invalid_argument, "stream_query takes queries that only read");
     has_row_ = statement_->step(); // the snapshot is that of now
-    columns_ = column_names(*statement_);
-    booleans_ = boolean_columns(*statement_);
+    columns_ = statement_->columns();
 }
 
 Rows SqliteStream::read_piece()
@@ -43,11 +42,11 @@ Rows SqliteStream::read_piece()
         throw StorageError(StorageErrc::closed, "the stream has ended with an error");
     if (closed_ || !statement_)
         return Rows();
-    RowsBuilder rows(columns_);
+    RowsBuilder rows(columns_->names);
     try {
         const sqlite::Stopper::Scope scope(stopper_, *connection_);
         while (has_row_ && rows.row_count() < piece_rows && rows.bytes() < piece_bytes) {
-            add_row(rows, *statement_, booleans_);
+            add_row(rows, *statement_, *columns_);
             has_row_ = statement_->step();
         }
     } catch (...) {

@@ -46,8 +46,7 @@ private:
     std::unique_ptr<sqlite::Statement> statement_;
     bool has_row_ = false; // the statement is at a row that was not handed out yet
     bool failed_ = false;
-    std::vector<std::string> columns_;
-    std::vector<bool> booleans_;
+    std::shared_ptr<const sqlite::Columns> columns_;
 };
 
 } // namespace whisperstore

@@ -251,8 +251,7 @@ awaitable<QueryResult> SqliteTransaction::execute(std::string sql, Parameters pa
     } catch (...) {
         rethrow_as_storage_error("sqlite", "execute_query");
     }
-    measure.succeeded = true;
-    result.execution_time_ms = measure.milliseconds();
+    result.execution_time_ms = std::chrono::duration<double, std::milli>(measure.succeed()).count();
     co_return result;
 }
 

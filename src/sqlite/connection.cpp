@@ -45,13 +45,13 @@ int out_of_space(sqlite3* handle, int extended)
 
 } // namespace
 
-Statement::Statement(Connection& connection, sqlite3_stmt* handle, bool cached) noexcept
-    : connection_(&connection), handle_(handle), cached_(cached)
+Statement::Statement(Connection& connection, sqlite3_stmt* handle, KeptStatement* kept) noexcept
+    : connection_(&connection), handle_(handle), kept_(kept)
 {
 }
 
 Statement::Statement(Statement&& other) noexcept
-    : connection_(other.connection_), handle_(std::exchange(other.handle_, nullptr)), cached_(other.cached_)
+    : connection_(other.connection_), handle_(std::exchange(other.handle_, nullptr)), kept_(other.kept_)
 {
 }
 
@@ -59,10 +59,13 @@ Statement::~Statement()
 {
     if (!handle_)
         return;
-    if (cached_)
-        connection_->give_back(handle_);
-    else
+    if (!kept_) {
         sqlite3_finalize(handle_);
+        return;
+    }
+    sqlite3_reset(handle_);
+    sqlite3_clear_bindings(handle_);
+    kept_->leased = false;
 }
 
 Statement& Statement::bind(int index, const ValueView& value)
@@ -120,10 +123,25 @@ void Statement::reset() noexcept { sqlite3_reset(handle_); }
 
 int Statement::column_count() const noexcept { return sqlite3_column_count(handle_); }
 
-std::string Statement::column_name(int column) const
+std::shared_ptr<const Columns> Statement::columns() const
 {
-    const char* name = sqlite3_column_name(handle_, column);
-    return name ? name : "";
+    const int prepared_anew = sqlite3_stmt_status(handle_, SQLITE_STMTSTATUS_REPREPARE, 0);
+    if (kept_ && kept_->columns && kept_->prepared_anew == prepared_anew)
+        return kept_->columns;
+    std::vector<std::string> names;
+    auto columns = std::make_shared<Columns>();
+    for (int i = 0; i < column_count(); ++i) {
+        const char* name = sqlite3_column_name(handle_, i);
+        names.emplace_back(name ? name : "");
+        const char* declared = sqlite3_column_decltype(handle_, i);
+        columns->booleans.push_back(declared && sqlite3_stricmp(declared, "BOOLEAN") == 0);
+    }
+    columns->names = std::make_shared<const std::vector<std::string>>(std::move(names));
+    if (kept_) {
+        kept_->columns = columns;
+        kept_->prepared_anew = prepared_anew;
+    }
+    return columns;
 }
 
 std::int64_t Statement::column_int(int column) const noexcept { return sqlite3_column_int64(handle_, column); }
@@ -152,8 +170,8 @@ bool Statement::column_is_null(int column) const noexcept
 int Statement::parameter_count() const noexcept { return sqlite3_bind_parameter_count(handle_); }
 bool Statement::read_only() const noexcept { return sqlite3_stmt_readonly(handle_) != 0; }
 
-void Connection::Closer::operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
-void Connection::Closer::operator()(sqlite3_stmt* handle) const noexcept { sqlite3_finalize(handle); }
+void HandleCloser::operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
+void HandleCloser::operator()(sqlite3_stmt* handle) const noexcept { sqlite3_finalize(handle); }
 
 Connection::Connection(OpenOptions options) : options_(std::move(options))
 {
@@ -282,24 +300,23 @@ sqlite3_stmt* Connection::compile(std::string_view sql, unsigned int flags)
     return handle;
 }
 
-Statement Connection::prepare_once(std::string_view sql) { return Statement(*this, compile(sql, 0), false); }
+Statement Connection::prepare_once(std::string_view sql) { return Statement(*this, compile(sql, 0), nullptr); }
 
 Statement Connection::prepare(std::string_view sql)
 {
     if (const auto found = by_sql_.find(sql); found != by_sql_.end() && !found->second->leased) {
         cache_.splice(cache_.begin(), cache_, found->second);
         found->second->leased = true;
-        return Statement(*this, found->second->handle.get(), true);
+        return Statement(*this, found->second->handle.get(), &cache_.front());
     }
     sqlite3_stmt* handle = compile(sql, SQLITE_PREPARE_PERSISTENT);
     if (by_sql_.contains(sql)) // its cached twin is in use
-        return Statement(*this, handle, false);
+        return Statement(*this, handle, nullptr);
 
     if (cache_.size() >= cache_capacity) {
         for (auto last = std::prev(cache_.end());; --last) {
             if (!last->leased) {
                 by_sql_.erase(last->sql);
-                by_handle_.erase(last->handle.get());
                 cache_.erase(last);
                 break;
             }
@@ -307,17 +324,12 @@ Statement Connection::prepare(std::string_view sql)
                 break;
         }
     }
-    cache_.push_front(Cached{std::string(sql), std::unique_ptr<sqlite3_stmt, Closer>(handle), true});
-    by_sql_.emplace(cache_.front().sql, cache_.begin());
-    by_handle_.emplace(handle, cache_.begin());
-    return Statement(*this, handle, true);
-}
-
-void Connection::give_back(sqlite3_stmt* handle) noexcept
-{
-    sqlite3_reset(handle);
-    sqlite3_clear_bindings(handle);
-    by_handle_.find(handle)->second->leased = false;
+    KeptStatement& kept = cache_.emplace_front();
+    kept.sql = sql;
+    kept.handle.reset(handle);
+    kept.leased = true;
+    by_sql_.emplace(kept.sql, cache_.begin());
+    return Statement(*this, handle, &kept);
 }
 
 void Connection::execute(const std::string& script)

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -35,11 +36,35 @@ struct OpenOptions
 class Connection;
 class Stopper;
 
+/// What the rows of a statement consist of.
+struct Columns
+{
+    std::shared_ptr<const std::vector<std::string>> names;
+    std::vector<bool> booleans; ///< which are declared BOOLEAN
+};
+
+struct HandleCloser
+{
+    void operator()(sqlite3* handle) const noexcept;
+    void operator()(sqlite3_stmt* handle) const noexcept;
+};
+
+/// A statement that its connection keeps prepared.
+struct KeptStatement
+{
+    std::string sql;
+    std::unique_ptr<sqlite3_stmt, HandleCloser> handle;
+    bool leased = false;
+    std::shared_ptr<const Columns> columns; ///< null: nobody has asked yet
+    int prepared_anew = 0;                  ///< how often SQLite had, when they were read
+};
+
 /// A prepared statement leased from its connection's cache; reset and unbound when it goes.
 class Statement
 {
 public:
-    Statement(Connection& connection, sqlite3_stmt* handle, bool cached) noexcept;
+    /// \param kept null: it is finalized when it goes.
+    Statement(Connection& connection, sqlite3_stmt* handle, KeptStatement* kept) noexcept;
     Statement(Statement&& other) noexcept;
     Statement& operator=(Statement&&) = delete;
     ~Statement();
@@ -59,7 +84,8 @@ public:
     void reset() noexcept;
 
     int column_count() const noexcept;
-    std::string column_name(int column) const;
+    /// Once it was stepped, for SQLite may have prepared it anew then.
+    std::shared_ptr<const Columns> columns() const;
     std::int64_t column_int(int column) const noexcept;
     double column_real(int column) const noexcept;
     std::string_view column_text(int column) const noexcept;           ///< valid until the next step
@@ -74,7 +100,7 @@ private:
     friend class Connection;
     Connection* connection_;
     sqlite3_stmt* handle_;
-    bool cached_;
+    KeptStatement* kept_;
 };
 
 /// One connection, used by one thread at a time (interrupt() from any).
@@ -129,32 +155,20 @@ public:
 
 private:
     friend class Statement;
-    void give_back(sqlite3_stmt* handle) noexcept;
     sqlite3_stmt* compile(std::string_view sql, unsigned int flags);
     void configure();
     static int on_progress(void* self) noexcept;
     static int on_busy(void* self, int attempts) noexcept;
 
-    struct Closer
-    {
-        void operator()(sqlite3* handle) const noexcept;
-        void operator()(sqlite3_stmt* handle) const noexcept;
-    };
-    struct Cached
-    {
-        std::string sql;
-        std::unique_ptr<sqlite3_stmt, Closer> handle;
-        bool leased;
-    };
     OpenOptions options_;
-    std::unique_ptr<sqlite3, Closer> owner_;
+    std::unique_ptr<sqlite3, HandleCloser> owner_;
     sqlite3* handle_ = nullptr;
     const Stopper* stopper_ = nullptr;
     int progress_left_ = -1; // calls of the progress handler a budget allows; negative: any number
     int busy_waited_ms_ = 0;
-    std::list<Cached> cache_; // most recently used first; closed before their connection, also by a failed constructor
-    std::unordered_map<std::string_view, std::list<Cached>::iterator> by_sql_;
-    std::unordered_map<sqlite3_stmt*, std::list<Cached>::iterator> by_handle_;
+    std::list<KeptStatement>
+        cache_; // most recently used first; closed before their connection, also by a failed constructor
+    std::unordered_map<std::string_view, std::list<KeptStatement>::iterator> by_sql_;
 };
 
 /// Maps an (extended) result code. `detail` is SQLite's own message.

@@ -147,7 +147,7 @@ Connection* ReaderPool::take_locked() noexcept
     for (Slot& slot : connections_)
         if (!slot.busy) {
             slot.busy = true;
-            active_.fetch_add(1, std::memory_order_relaxed);
+            active_.store(active_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
             return slot.connection.get();
         }
     return nullptr;
@@ -164,20 +164,20 @@ void ReaderPool::give_back(Connection* connection) noexcept
         for (Slot& slot : connections_)
             if (slot.connection.get() == connection)
                 slot.busy = false;
+        active_.store(active_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
         waiting = !queue_.empty();
     }
-    active_.fetch_sub(1, std::memory_order_relaxed);
     if (waiting)
         wake_.notify_one();
 }
 
-std::unique_ptr<ReaderPool::Lease> ReaderPool::try_lease()
+std::optional<ReaderPool::Lease> ReaderPool::try_lease()
 {
     const std::lock_guard lock(mutex_);
     if (stopping_ || !queue_.empty())
-        return nullptr;
+        return std::nullopt;
     Connection* connection = take_locked();
-    return connection ? std::make_unique<Lease>(*this, *connection) : nullptr;
+    return connection ? std::optional<Lease>(std::in_place, *this, *connection) : std::nullopt;
 }
 
 void ReaderPool::loop()

@@ -15,7 +15,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace whisperstore::sqlite {
@@ -100,9 +102,9 @@ public:
     ReaderPool(OpenOptions options, std::size_t size);
     ~ReaderPool();
 
-    /// A free connection for the calling thread, or null.
+    /// A free connection for the calling thread, or nothing.
     class Lease;
-    std::unique_ptr<Lease> try_lease();
+    std::optional<Lease> try_lease();
     /// Runs `work` on a reader thread.
     awaitable<void> run(std::function<void(Connection&)> work, OperationContext context);
     void stop() noexcept;
@@ -126,7 +128,7 @@ private:
     std::condition_variable wake_;
     std::deque<std::shared_ptr<ReadJob>> queue_;
     std::vector<Slot> connections_;
-    std::atomic<std::size_t> active_{0};
+    std::atomic<std::size_t> active_{0}; // written under the mutex
     bool stopping_ = false;
     std::vector<std::thread> threads_;
 };
@@ -134,15 +136,19 @@ private:
 class ReaderPool::Lease
 {
 public:
-    Lease(ReaderPool& pool, Connection& connection) noexcept : pool_(pool), connection_(connection) {}
-    ~Lease() { pool_.give_back(&connection_); }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-    Connection& connection() noexcept { return connection_; }
+    Lease(ReaderPool& pool, Connection& connection) noexcept : pool_(&pool), connection_(&connection) {}
+    Lease(Lease&& other) noexcept : pool_(other.pool_), connection_(std::exchange(other.connection_, nullptr)) {}
+    ~Lease()
+    {
+        if (connection_)
+            pool_->give_back(connection_);
+    }
+    Lease& operator=(Lease&&) = delete;
+    Connection& connection() const noexcept { return *connection_; }
 
 private:
-    ReaderPool& pool_;
-    Connection& connection_;
+    ReaderPool* pool_;
+    Connection* connection_;
 };
 
 /// Settings of a Store.

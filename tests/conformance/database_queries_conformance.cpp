@@ -425,6 +425,22 @@ TEST_P(Database, ColumnsAddedMeanwhileAreSeen)
     }
 }
 
+TEST_P(Database, ColumnsNamedOrDeclaredAnewMeanwhileAreSeen)
+{
+    query("CREATE TABLE t (a BIGINT)");
+    query("INSERT INTO t VALUES (1)");
+    for (int i = 0; i < 4; ++i)
+        EXPECT_EQ(query("SELECT * FROM t").rows[0]["a"], 1);
+    query("ALTER TABLE t RENAME COLUMN a TO b");
+    for (int i = 0; i < 4; ++i)
+        EXPECT_EQ(query("SELECT * FROM t").rows[0]["b"], 1);
+    query("DROP TABLE t");
+    query("CREATE TABLE t (b BOOLEAN)");
+    query("INSERT INTO t VALUES (?)", params(arg(true)));
+    for (int i = 0; i < 4; ++i)
+        EXPECT_EQ(query("SELECT * FROM t").rows[0]["b"], true);
+}
+
 TEST_P(Database, ManyPlaceholders)
 {
     std::string sql = "SELECT ?";

@@ -10,10 +10,6 @@
 
 namespace whisperstore::fuzz {
 
-namespace {
-
-/// Applies a list of changes of four bytes each: what to do, where (16 bits), and a value. So a few
-/// bytes of input reach every place of a file of some pages.
 std::string damaged(std::string content, const std::uint8_t* data, std::size_t size)
 {
     constexpr std::size_t page = 4096;
@@ -44,8 +40,6 @@ std::string damaged(std::string content, const std::uint8_t* data, std::size_t s
     }
     return content;
 }
-
-} // namespace
 
 std::string scratch_folder()
 {

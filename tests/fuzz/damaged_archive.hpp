@@ -38,6 +38,10 @@ private:
     std::string present_;
 };
 
+/// The content after a list of changes of four bytes each: what to do, where (16 bits), and a value. So a few bytes
+/// of input reach every place of a file of some pages.
+std::string damaged(std::string content, const std::uint8_t* data, std::size_t size);
+
 /// A folder in memory for files, the same on each call.
 std::string scratch_folder();
 

@@ -14,12 +14,10 @@ struct TranslationCase
     const char* sql;
     const char* in_sqlite;
     const char* in_postgresql;
-    std::vector<std::string> names = {
-        friend std::ostream & operator<<(std::ostream& out, const TranslationCase& one){return out << one.name;
-}
-}; // namespace
-std::size_t placeholders = 0;
-}; // namespace whisperstore::sql
+    std::vector<std::string> names = {};
+    std::size_t placeholders = 0;
+    friend std::ostream& operator<<(std::ostream& out, const TranslationCase& one) { return out << one.name; }
+};
 
 class Translation : public testing::TestWithParam<TranslationCase>
 {

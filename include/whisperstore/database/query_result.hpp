@@ -23,8 +23,9 @@ namespace whisperstore {
 class RowBlock
 {
 public:
-    const std::vector<std::string>& columns() const noexcept { return columns_; }
-    std::size_t row_count() const noexcept { return columns_.empty() ? 0 : cells_.size() / columns_.size(); }
+    RowBlock();
+    const std::vector<std::string>& columns() const noexcept { return *columns_; }
+    std::size_t row_count() const noexcept { return columns_->empty() ? 0 : cells_.size() / columns_->size(); }
     ValueView cell(std::size_t row, std::size_t column) const noexcept;
     /// Index of a column, or columns().size() when there is none. The first of equal names counts.
     std::size_t find(std::string_view column) const noexcept;
@@ -44,7 +45,7 @@ private:
             std::size_t offset; // into the arena
         };
     };
-    std::vector<std::string> columns_;
+    std::shared_ptr<const std::vector<std::string>> columns_; // shared by the results of one prepared statement
     std::vector<Cell> cells_;
     std::string arena_;
 };
@@ -136,6 +137,7 @@ class RowsBuilder
 {
 public:
     explicit RowsBuilder(std::vector<std::string> columns);
+    explicit RowsBuilder(std::shared_ptr<const std::vector<std::string>> columns);
     void add_null();
     void add(bool value);
     void add(std::int64_t value);
