@@ -1,6 +1,7 @@
 // The SQLite adapter beside raw prepared statements with the same pragmas.
 
 #include "harness.hpp"
+#include "raw_sqlite.hpp"
 
 #include <whisperstore/core/blocking.hpp>
 #include <whisperstore/database/sqlite_adapter.hpp>
@@ -10,12 +11,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <sqlite3.h>
 
 #include <cmath>
 #include <memory>
 #include <random>
-#include <stdexcept>
 #include <thread>
 
 namespace whisperstore::bench {
@@ -23,41 +22,6 @@ namespace whisperstore::bench {
 namespace {
 
 constexpr std::size_t point_rows = 100000;
-
-/// Raw SQLite as a careful programmer would use it.
-class Raw
-{
-public:
-    explicit Raw(const std::filesystem::path& path)
-    {
-        check(sqlite3_open_v2(path.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                              nullptr));
-        run("PRAGMA journal_mode=WAL");
-        run("PRAGMA synchronous=FULL");
-        run("PRAGMA foreign_keys=ON");
-        run("PRAGMA secure_delete=ON");
-        run("PRAGMA temp_store=MEMORY");
-    }
-    ~Raw() { sqlite3_close_v2(db_); }
-    Raw(const Raw&) = delete;
-    Raw& operator=(const Raw&) = delete;
-
-    void run(const char* sql) { check(sqlite3_exec(db_, sql, nullptr, nullptr, nullptr)); }
-    std::shared_ptr<sqlite3_stmt> prepare(const char* sql)
-    {
-        sqlite3_stmt* statement = nullptr;
-        check(sqlite3_prepare_v3(db_, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
-        return {statement, sqlite3_finalize};
-    }
-    void check(int code) const
-    {
-        if (code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE)
-            throw std::runtime_error(sqlite3_errmsg(db_));
-    }
-
-private:
-    sqlite3* db_ = nullptr;
-};
 
 /// All columns of a row, copied out.
 struct CopiedRow
@@ -68,12 +32,6 @@ struct CopiedRow
     double score = 0;
     std::string body;
 };
-
-std::string text_at(sqlite3_stmt* statement, int column)
-{
-    return std::string(reinterpret_cast<const char*>(sqlite3_column_text(statement, column)),
-                       static_cast<std::size_t>(sqlite3_column_bytes(statement, column)));
-}
 
 SQLiteAdapter adapter_on(const std::filesystem::path& path)
 {
@@ -135,7 +93,7 @@ std::vector<Result> point_select(const Settings& settings)
                                "INSERT INTO points SELECT i, 'user-' || (i % 1000), 'a name of a row', i * 0.5, "
                                "substr(hex(randomblob(330)), 1, 650) FROM n"));
 
-    Raw raw(path);
+    RawSqlite raw(path);
     const auto statement = raw.prepare("SELECT id, user_id, name, score, body FROM points WHERE id = ?1");
     const auto count = static_cast<std::size_t>(200000 * settings.scale);
     std::size_t bytes = 0;
@@ -193,7 +151,7 @@ awaitable<void> insert_rows(AbstractDatabaseAdapter& database, std::shared_ptr<s
     }
 }
 
-void insert_raw(Raw& raw, sqlite3_stmt* statement, const std::string& body)
+void insert_raw(RawSqlite& raw, sqlite3_stmt* statement, const std::string& body)
 {
     sqlite3_bind_text(statement, 1, "user-1", -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, "channel-1", -1, SQLITE_STATIC);
@@ -208,7 +166,7 @@ std::vector<Result> durable_insert(const Settings& settings)
     SQLiteAdapter database = adapter_on(folder / "ours.db");
     blocking::run(database.connect());
     blocking::run(database.execute_query(notes_sql));
-    Raw raw(folder / "raw.db");
+    RawSqlite raw(folder / "raw.db");
     raw.run(notes_sql);
     const auto statement = raw.prepare(insert_sql);
     const std::string body(600, 'x');
@@ -242,7 +200,7 @@ std::vector<Result> bulk_insert(const Settings& settings)
     SQLiteAdapter database = adapter_on(folder / "ours.db");
     blocking::run(database.connect());
     blocking::run(database.execute_query(notes_sql));
-    Raw raw(folder / "raw.db");
+    RawSqlite raw(folder / "raw.db");
     raw.run(notes_sql);
     raw.run("PRAGMA wal_autocheckpoint=0"); // ours writes its log back after the answer, so this one may too
     const auto statement = raw.prepare(insert_sql);
@@ -327,7 +285,7 @@ std::vector<Result> slow_query_delay(const Settings& settings)
     blocking::run(
         database.execute_query("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) "
                                "INSERT INTO numbers SELECT i FROM n"));
-    Raw raw(path);
+    RawSqlite raw(path);
     std::vector<Result> results;
     for (const auto& [name, sql] : {std::pair("recursion", recursion), std::pair("join", join)}) {
         const auto statement = raw.prepare(sql);
