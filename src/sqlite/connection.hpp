@@ -166,8 +166,8 @@ private:
     const Stopper* stopper_ = nullptr;
     int progress_left_ = -1; // calls of the progress handler a budget allows; negative: any number
     int busy_waited_ms_ = 0;
-    std::list<KeptStatement>
-        cache_; // most recently used first; closed before their connection, also by a failed constructor
+    // Most recently used first; closed before their connection, also by a failed constructor.
+    std::list<KeptStatement> cache_;
     std::unordered_map<std::string_view, std::list<KeptStatement>::iterator> by_sql_;
 };
 

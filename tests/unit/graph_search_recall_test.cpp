@@ -201,6 +201,14 @@ TEST_F(Graphs, ASearchByGraphCanBeStopped)
     EXPECT_STORAGE_ERROR(most_similar(selection, query.data(), 10, plan, check), cancelled);
 }
 
+TEST(SearchBreadth, GrowsWithLargeCollections)
+{
+    EXPECT_EQ(breadth_for(64, 0), 64U);
+    EXPECT_EQ(breadth_for(64, 100'000), 64U);
+    EXPECT_EQ(breadth_for(64, 400'000), 128U);
+    EXPECT_EQ(breadth_for(64, 1'000'000), 202U);
+}
+
 TEST_F(Graphs, SearchesAndWritesGoOnBesideBuilds)
 {
     write(0, threshold);

@@ -74,6 +74,18 @@ private:
     static std::string numbered_name(const std::string& collection) { return collection + ".db"; }
 };
 
+TEST_F(LocalQdrantGraphs, AFailedFileIsToldByTheStats)
+{
+    create("docs", 16);
+    // Where the file would go there is a folder.
+    fs::create_directory(local_qdrant::graph_file(folder() / "docs.db", 1));
+    fill(0, 1000);
+    const auto failure = [&] { return run(vectors->get_collection_stats("docs")).index_failure; };
+    EXPECT_TRUE(eventually([&] { return !failure().empty(); }, std::chrono::minutes(2)));
+    EXPECT_NE(failure().find(".graph"), std::string::npos) << failure();
+    expect_found(0, 1000);
+}
+
 TEST_F(LocalQdrantGraphs, AnswerLikeAnExactSearch)
 {
     make_graphs();

@@ -75,6 +75,9 @@ struct CollectionStats
     std::string distance_metric;
     std::uint64_t disk_bytes = 0;   ///< 0 where the backend does not tell
     std::uint64_t memory_bytes = 0; ///< of vectors and indexes; 0 where the backend does not tell
+    /// Why the last work on the index in the background failed (searches may be slower, nothing is missing); empty
+    /// when it did not, or where the backend does not tell.
+    std::string index_failure;
     json::object to_json() const;
 };
 

@@ -48,6 +48,8 @@ public:
     awaitable<std::uint64_t> count(Filter filter, OperationContext context);
     /// Bytes in memory, estimated.
     std::uint64_t memory() const { return index_->get()->memory(); }
+    /// Why the last graph or its file failed; empty when it did not.
+    std::string index_failure() const { return graphs_->last_failure(); }
 
     /// Ends after running work; later operations are `closed`. Blocks.
     void close() noexcept;

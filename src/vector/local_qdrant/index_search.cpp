@@ -3,6 +3,7 @@
 #include "vector/local_qdrant/best_by_graph.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace whisperstore::local_qdrant {
 
@@ -47,6 +48,13 @@ std::size_t Selection::match_all(std::size_t begin, std::size_t end, std::array<
     return matching;
 }
 
+std::size_t breadth_for(std::size_t breadth, std::size_t documents) noexcept
+{
+    constexpr double usual = 100'000;
+    const double growth = std::sqrt(std::max(1.0, static_cast<double>(documents) / usual));
+    return static_cast<std::size_t>(static_cast<double>(breadth) * growth);
+}
+
 SearchPlan plan_search(const Selection& selection, std::size_t limit, std::size_t breadth)
 {
     // Measured: comparing a node costs as much as a third of the floats of its vector, and for each admitted one about
@@ -63,10 +71,10 @@ SearchPlan plan_search(const Selection& selection, std::size_t limit, std::size_
 
     SearchPlan by_graph;
     by_graph.by_graph = true;
-    // What matches a filter lies farther apart, so that more of it has to be kept to find as much.
-    by_graph.reach.breadth =
-        std::max(selection.everything() ? breadth : 2 * breadth, 2 * std::min(limit, selection.effort()));
     const std::size_t documents = std::max<std::size_t>(snapshot.documents(), 1);
+    // What matches a filter lies farther apart, so that more of it has to be kept to find as much.
+    by_graph.reach.breadth = std::max({breadth_for(breadth, documents), selection.everything() ? 0 : 2 * breadth,
+                                       2 * std::min(limit, selection.effort())});
     // A filter of which the inverted index says nothing may match any number: the search is given up when it matches
     // few.
     const std::size_t matches = selection.narrowed() ? std::max<std::size_t>(selection.effort(), 1) : documents;

@@ -74,7 +74,12 @@ struct SearchPlan
     std::size_t effort = 0; ///< in products of floats, about
 };
 
-/// The cheapest plan. `breadth`: how many nodes a search of a graph keeps at least.
+/// How many nodes a search of a graph keeps: `breadth`, and beyond 100,000 documents more, with the square root of
+/// their number. Measured (384 dimensions, clustered): 99 of 100 are found with 32 of 100,000 and with 192 of a
+/// million.
+std::size_t breadth_for(std::size_t breadth, std::size_t documents) noexcept;
+
+/// The cheapest plan. `breadth`: how many nodes a search of a graph keeps at least, up to 100,000 documents.
 SearchPlan plan_search(const Selection& selection, std::size_t limit, std::size_t breadth);
 
 /// The `limit` documents of the selection most similar to a unit vector (padded with zeros to the index's stride), best
