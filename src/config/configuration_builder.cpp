@@ -63,6 +63,7 @@ StorageConfiguration ConfigurationBuilder::build()
     build_general();
     build_database();
     build_vector();
+    build_embedding();
     build_cache();
     build_graph();
     out_.resilience = build_resilience(values_, out_);
@@ -269,6 +270,55 @@ void ConfigurationBuilder::build_vector()
     values_.not_used_group("qdrant", choice.reason, warn);
     values_.not_used_group("chromadb", choice.reason, warn);
     values_.not_used_group("vector_database", choice.reason, true);
+}
+
+void ConfigurationBuilder::build_embedding()
+{
+    EmbeddingConfig& config = out_.embedding;
+    const auto count = [&](std::string_view variable, std::size_t fallback) {
+        return static_cast<std::size_t>(values_.take_number(variable, Fallback{std::to_string(fallback)}));
+    };
+    TypeQuestion question{"embedding", "WHISPERENGINE_EMBEDDING_TYPE", Fallback{config.type}, {}};
+    if (values_.given("WHISPERENGINE_EMBEDDING_URL"))
+        question.urls.push_back({"WHISPERENGINE_EMBEDDING_URL", {"openai"}});
+    const TypeChoice choice = choose_type(values_, question);
+    config.type = choice.type;
+    config.model_dir = out_.embedding_model_dir;
+    if (config.type == "none") {
+        values_.not_used_group("embedding", choice.reason, true);
+        return;
+    }
+    config.model = values_.take("WHISPERENGINE_EMBEDDING_MODEL", Fallback{config.model});
+    config.dimension = count("WHISPERENGINE_EMBEDDING_DIMENSION", config.dimension);
+    config.batch_size = count("WHISPERENGINE_EMBEDDING_BATCH_SIZE", config.batch_size);
+    config.cache_entries = count("WHISPERENGINE_EMBEDDING_CACHE_ENTRIES", config.cache_entries);
+    config.cache_file_entries = count("WHISPERENGINE_EMBEDDING_CACHE_FILE_ENTRIES", config.cache_file_entries);
+    if (config.cache_file_entries > 0 && out_.data_dir.is_absolute())
+        config.cache_file = out_.data_dir / "embeddings.db";
+    if (config.type == "local") {
+        config.precision = values_.take("WHISPERENGINE_EMBEDDING_PRECISION", Fallback{config.precision});
+        config.threads = count("WHISPERENGINE_EMBEDDING_THREADS", config.threads);
+    } else {
+        if (!choice.url)
+            throw invalid("WHISPERENGINE_EMBEDDING_URL is not set, and the embedding type is openai: set it to the "
+                          "server's address up to /v1, such as http://localhost:11434/v1");
+        const UrlSource& url = *choice.url;
+        if (url.url.username || url.url.password)
+            throw invalid(url.variable +
+                          " takes no user name and password: the key goes into WHISPERENGINE_EMBEDDING_API_KEY");
+        config.url = url.text;
+        values_.record(url.variable, config.url, url.origin);
+        config.api_key = values_.take("WHISPERENGINE_EMBEDDING_API_KEY", Fallback{"", "not set"});
+        config.tls.enabled = url.url.scheme == "https";
+        config.tls.verify = values_.take_boolean("WHISPERENGINE_EMBEDDING_TLS_VERIFY", Fallback{"true"});
+        config.tls.ca_file = values_.take_path("WHISPERENGINE_EMBEDDING_TLS_CA_FILE");
+        config.tls.cert_file = values_.take_path("WHISPERENGINE_EMBEDDING_TLS_CERT_FILE");
+        config.tls.key_file = values_.take_path("WHISPERENGINE_EMBEDDING_TLS_KEY_FILE");
+        if (config.tls.cert_file.empty() != config.tls.key_file.empty())
+            throw invalid("WHISPERENGINE_EMBEDDING_TLS_CERT_FILE and WHISPERENGINE_EMBEDDING_TLS_KEY_FILE belong "
+                          "together: set both or none");
+    }
+    values_.not_used_group("embedding", choice.reason, true);
 }
 
 void ConfigurationBuilder::build_cache()

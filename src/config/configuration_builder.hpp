@@ -26,6 +26,7 @@ private:
     void build_vector();
     void build_cache();
     void build_redis(const UrlSource* url);
+    void build_embedding();
     void build_graph();
     void build_neo4j(const UrlSource* url);
 

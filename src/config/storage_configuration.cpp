@@ -63,6 +63,25 @@ json::object vector_json(const VectorDatabaseConfig& config)
     return out;
 }
 
+json::object embedding_json(const EmbeddingConfig& config)
+{
+    json::object out;
+    out["type"] = config.type;
+    out["model"] = config.model;
+    out["dimension"] = config.dimension;
+    out["batch_size"] = config.batch_size;
+    out["model_dir"] = config.model_dir.string();
+    out["precision"] = config.precision;
+    out["threads"] = config.threads;
+    out["url"] = without_password(config.url);
+    out["api_key"] = hidden(config.api_key);
+    out["tls"] = tls_json(config.tls);
+    out["cache_entries"] = config.cache_entries;
+    out["cache_file"] = config.cache_file.string();
+    out["cache_file_entries"] = config.cache_file_entries;
+    return out;
+}
+
 json::object cache_json(const CacheConfig& config)
 {
     json::object out;
@@ -108,6 +127,7 @@ json::object StorageConfiguration::to_json() const
     out["embedding_model_dir"] = embedding_model_dir.string();
     out["database"] = database_json(database);
     out["vector_database"] = vector_json(vector_database);
+    out["embedding"] = embedding_json(embedding);
     out["cache"] = cache_json(cache);
     out["graph_database"] = graph_json(graph_database);
     out["resilience"] = resilience.to_json();

@@ -5,24 +5,42 @@ namespace whisperstore {
 std::string_view to_string(StorageErrc code) noexcept
 {
     switch (code) {
-    case StorageErrc::invalid_argument: return "invalid_argument";
-    case StorageErrc::syntax: return "syntax";
-    case StorageErrc::not_found: return "not_found";
-    case StorageErrc::already_exists: return "already_exists";
-    case StorageErrc::constraint_violation: return "constraint_violation";
-    case StorageErrc::type_mismatch: return "type_mismatch";
-    case StorageErrc::authentication: return "authentication";
-    case StorageErrc::permission: return "permission";
-    case StorageErrc::unavailable: return "unavailable";
-    case StorageErrc::timeout: return "timeout";
-    case StorageErrc::cancelled: return "cancelled";
-    case StorageErrc::conflict: return "conflict";
-    case StorageErrc::outcome_unknown: return "outcome_unknown";
-    case StorageErrc::corrupt: return "corrupt";
-    case StorageErrc::unsupported: return "unsupported";
-    case StorageErrc::resource_exhausted: return "resource_exhausted";
-    case StorageErrc::version_mismatch: return "version_mismatch";
-    case StorageErrc::closed: return "closed";
+    case StorageErrc::invalid_argument:
+        return "invalid_argument";
+    case StorageErrc::syntax:
+        return "syntax";
+    case StorageErrc::not_found:
+        return "not_found";
+    case StorageErrc::already_exists:
+        return "already_exists";
+    case StorageErrc::constraint_violation:
+        return "constraint_violation";
+    case StorageErrc::type_mismatch:
+        return "type_mismatch";
+    case StorageErrc::authentication:
+        return "authentication";
+    case StorageErrc::permission:
+        return "permission";
+    case StorageErrc::unavailable:
+        return "unavailable";
+    case StorageErrc::timeout:
+        return "timeout";
+    case StorageErrc::cancelled:
+        return "cancelled";
+    case StorageErrc::conflict:
+        return "conflict";
+    case StorageErrc::outcome_unknown:
+        return "outcome_unknown";
+    case StorageErrc::corrupt:
+        return "corrupt";
+    case StorageErrc::unsupported:
+        return "unsupported";
+    case StorageErrc::resource_exhausted:
+        return "resource_exhausted";
+    case StorageErrc::version_mismatch:
+        return "version_mismatch";
+    case StorageErrc::closed:
+        return "closed";
     }
     return "unknown";
 }
@@ -30,9 +48,12 @@ std::string_view to_string(StorageErrc code) noexcept
 std::string_view to_string(Outcome outcome) noexcept
 {
     switch (outcome) {
-    case Outcome::not_applied: return "not_applied";
-    case Outcome::applied: return "applied";
-    case Outcome::unknown: return "unknown";
+    case Outcome::not_applied:
+        return "not_applied";
+    case Outcome::applied:
+        return "applied";
+    case Outcome::unknown:
+        return "unknown";
     }
     return "unknown";
 }
@@ -47,11 +68,16 @@ public:
     std::error_condition default_error_condition(int code) const noexcept override
     {
         switch (static_cast<StorageErrc>(code)) {
-        case StorageErrc::invalid_argument: return std::errc::invalid_argument;
-        case StorageErrc::permission: return std::errc::permission_denied;
-        case StorageErrc::timeout: return std::errc::timed_out;
-        case StorageErrc::cancelled: return std::errc::operation_canceled;
-        default: return {code, *this};
+        case StorageErrc::invalid_argument:
+            return std::errc::invalid_argument;
+        case StorageErrc::permission:
+            return std::errc::permission_denied;
+        case StorageErrc::timeout:
+            return std::errc::timed_out;
+        case StorageErrc::cancelled:
+            return std::errc::operation_canceled;
+        default:
+            return {code, *this};
         }
     }
 };
@@ -85,15 +111,18 @@ struct StorageError::State
 
 StorageError::StorageError(StorageErrc code, std::shared_ptr<const State> state)
     : std::system_error(make_error_code(code)), state_(std::move(state))
-{}
+{
+}
 
 StorageError::StorageError(StorageErrc code, std::string message)
     : StorageError(code, std::move(message), ErrorDetails{{}, {}, {}, Outcome::not_applied, is_transient(code)})
-{}
+{
+}
 
 StorageError::StorageError(StorageErrc code, std::string message, ErrorDetails details)
     : StorageError(code, std::make_shared<const State>(std::move(message), std::move(details)))
-{}
+{
+}
 
 const char* StorageError::what() const noexcept { return state_->what.c_str(); }
 const std::string& StorageError::message() const noexcept { return state_->message; }

@@ -17,7 +17,12 @@
 
 namespace whisperstore {
 
-enum class AbortReason : std::uint8_t { none, cancelled, timeout };
+enum class AbortReason : std::uint8_t
+{
+    none,
+    cancelled,
+    timeout
+};
 
 /// The StorageError of an aborted operation.
 StorageError abort_error(AbortReason reason, std::string_view what);
@@ -58,7 +63,12 @@ protected:
 
 private:
     struct Initiation;
-    enum class State : std::uint8_t { queued, running, done };
+    enum class State : std::uint8_t
+    {
+        queued,
+        running,
+        done
+    };
     void finish(std::exception_ptr error) noexcept;
     /// Of two, the end of the job and that of its submission: the later one resumes the coroutine.
     void leave() noexcept;

@@ -1,8 +1,7 @@
-#include <whisperstore/core/json.hpp>
+#include "core/text.hpp"
 
 #include <whisperstore/core/error.hpp>
-
-#include "core/text.hpp"
+#include <whisperstore/core/json.hpp>
 
 #include <boost/json/src.hpp> // compiled in here, so that nothing links to a Boost.JSON library
 
@@ -25,7 +24,9 @@ void check_json_at(const json::value& value, std::string_view what, int depth)
             throw StorageError(StorageErrc::invalid_argument,
                                std::string(what) + " holds a NaN or infinity, which JSON cannot carry");
         break;
-    case json::kind::string: text::check(value.get_string(), what); break;
+    case json::kind::string:
+        text::check(value.get_string(), what);
+        break;
     case json::kind::array:
         for (const json::value& item : value.get_array())
             check_json_at(item, what, depth + 1);
@@ -36,7 +37,8 @@ void check_json_at(const json::value& value, std::string_view what, int depth)
             check_json_at(item, what, depth + 1);
         }
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -81,17 +83,22 @@ json::value json_integer(std::int64_t value)
 json::value to_json(const ValueView& value)
 {
     switch (value.kind()) {
-    case ValueKind::null: return nullptr;
-    case ValueKind::boolean: return value.as_bool();
-    case ValueKind::integer: return json_integer(value.as_int());
+    case ValueKind::null:
+        return nullptr;
+    case ValueKind::boolean:
+        return value.as_bool();
+    case ValueKind::integer:
+        return json_integer(value.as_int());
     case ValueKind::real: {
         const double number = value.as_real();
         if (std::isfinite(number))
             return number;
         return std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
     }
-    case ValueKind::text: return json::value(value.as_text());
-    case ValueKind::blob: return json::value(base64_encode(value.as_blob()));
+    case ValueKind::text:
+        return json::value(value.as_text());
+    case ValueKind::blob:
+        return json::value(base64_encode(value.as_blob()));
     }
     return nullptr;
 }

@@ -1,8 +1,7 @@
-#include <whisperstore/core/message.hpp>
+#include "core/text.hpp"
 
 #include <whisperstore/core/error.hpp>
-
-#include "core/text.hpp"
+#include <whisperstore/core/message.hpp>
 
 #include <charconv>
 

@@ -1,6 +1,5 @@
-#include <whisperstore/core/operation_context.hpp>
-
 #include <whisperstore/core/error.hpp>
+#include <whisperstore/core/operation_context.hpp>
 
 #include <algorithm>
 

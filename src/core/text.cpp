@@ -89,7 +89,8 @@ std::vector<std::string> folded_words(std::string_view text)
         U8_NEXT(bytes, i, size, c);
         if (c >= 0 && u_isUWhiteSpace(c)) {
             if (at > start)
-                words.emplace_back(folded.substr(static_cast<std::size_t>(start), static_cast<std::size_t>(at - start)));
+                words.emplace_back(
+                    folded.substr(static_cast<std::size_t>(start), static_cast<std::size_t>(at - start)));
             start = i;
         }
     }

@@ -1,6 +1,5 @@
-#include <whisperstore/core/time.hpp>
-
 #include <whisperstore/core/error.hpp>
+#include <whisperstore/core/time.hpp>
 
 #include <cstdio>
 
@@ -129,8 +128,7 @@ std::optional<Timestamp> try_parse_timestamp(std::string_view text) noexcept
     if (at != text.size())
         return std::nullopt;
 
-    const Timestamp time =
-        sys_days{date} + hours{h} + minutes{mi} + seconds{s} + microseconds{micros} - offset;
+    const Timestamp time = sys_days{date} + hours{h} + minutes{mi} + seconds{s} + microseconds{micros} - offset;
     const year_month_day utc{floor<days>(time)};
     if (static_cast<int>(utc.year()) < 0 || static_cast<int>(utc.year()) > 9999)
         return std::nullopt;

@@ -1,6 +1,5 @@
-#include <whisperstore/core/value.hpp>
-
 #include <whisperstore/core/error.hpp>
+#include <whisperstore/core/value.hpp>
 
 #include <cmath>
 #include <cstring>
@@ -10,12 +9,18 @@ namespace whisperstore {
 std::string_view to_string(ValueKind kind) noexcept
 {
     switch (kind) {
-    case ValueKind::null: return "null";
-    case ValueKind::boolean: return "bool";
-    case ValueKind::integer: return "int";
-    case ValueKind::real: return "double";
-    case ValueKind::text: return "text";
-    case ValueKind::blob: return "blob";
+    case ValueKind::null:
+        return "null";
+    case ValueKind::boolean:
+        return "bool";
+    case ValueKind::integer:
+        return "int";
+    case ValueKind::real:
+        return "double";
+    case ValueKind::text:
+        return "text";
+    case ValueKind::blob:
+        return "blob";
     }
     return "unknown";
 }
@@ -93,12 +98,16 @@ bool operator==(const ValueView& a, const ValueView& b) noexcept
     if (a.kind_ != b.kind_)
         return false;
     switch (a.kind_) {
-    case ValueKind::null: return true;
+    case ValueKind::null:
+        return true;
     case ValueKind::boolean:
-    case ValueKind::integer: return a.integer_ == b.integer_;
-    case ValueKind::real: return a.real_ == b.real_ || (std::isnan(a.real_) && std::isnan(b.real_));
+    case ValueKind::integer:
+        return a.integer_ == b.integer_;
+    case ValueKind::real:
+        return a.real_ == b.real_ || (std::isnan(a.real_) && std::isnan(b.real_));
     case ValueKind::text:
-    case ValueKind::blob: return a.size_ == b.size_ && (a.size_ == 0 || std::memcmp(a.data_, b.data_, a.size_) == 0);
+    case ValueKind::blob:
+        return a.size_ == b.size_ && (a.size_ == 0 || std::memcmp(a.data_, b.data_, a.size_) == 0);
     }
     return false;
 }
@@ -106,24 +115,41 @@ bool operator==(const ValueView& a, const ValueView& b) noexcept
 Value::Value(const ValueView& view)
 {
     switch (view.kind()) {
-    case ValueKind::null: break;
-    case ValueKind::boolean: data_ = view.as_bool(); break;
-    case ValueKind::integer: data_ = view.as_int(); break;
-    case ValueKind::real: data_ = view.as_real(); break;
-    case ValueKind::text: data_ = std::string(view.as_text()); break;
-    case ValueKind::blob: data_ = Blob(view.as_blob().begin(), view.as_blob().end()); break;
+    case ValueKind::null:
+        break;
+    case ValueKind::boolean:
+        data_ = view.as_bool();
+        break;
+    case ValueKind::integer:
+        data_ = view.as_int();
+        break;
+    case ValueKind::real:
+        data_ = view.as_real();
+        break;
+    case ValueKind::text:
+        data_ = std::string(view.as_text());
+        break;
+    case ValueKind::blob:
+        data_ = Blob(view.as_blob().begin(), view.as_blob().end());
+        break;
     }
 }
 
 ValueView Value::view() const& noexcept
 {
     switch (kind()) {
-    case ValueKind::null: return ValueView();
-    case ValueKind::boolean: return ValueView(*std::get_if<bool>(&data_));
-    case ValueKind::integer: return ValueView(*std::get_if<std::int64_t>(&data_));
-    case ValueKind::real: return ValueView(*std::get_if<double>(&data_));
-    case ValueKind::text: return ValueView(std::string_view(*std::get_if<std::string>(&data_)));
-    case ValueKind::blob: return ValueView(std::span<const std::byte>(*std::get_if<Blob>(&data_)));
+    case ValueKind::null:
+        return ValueView();
+    case ValueKind::boolean:
+        return ValueView(*std::get_if<bool>(&data_));
+    case ValueKind::integer:
+        return ValueView(*std::get_if<std::int64_t>(&data_));
+    case ValueKind::real:
+        return ValueView(*std::get_if<double>(&data_));
+    case ValueKind::text:
+        return ValueView(std::string_view(*std::get_if<std::string>(&data_)));
+    case ValueKind::blob:
+        return ValueView(std::span<const std::byte>(*std::get_if<Blob>(&data_)));
     }
     return ValueView();
 }

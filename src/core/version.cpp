@@ -1,6 +1,5 @@
-#include <whisperstore/core/version.hpp>
-
 #include <whisperstore/core/error.hpp>
+#include <whisperstore/core/version.hpp>
 
 #include <charconv>
 

@@ -3,12 +3,11 @@
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/error.hpp>
 
-#include <gtest/gtest.h>
-
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
+#include <gtest/gtest.h>
 
 #include <chrono>
 #include <functional>
@@ -52,7 +51,6 @@ StorageError error_of(const std::function<void()>& action);
 } // namespace whisperstore::test
 
 /// EXPECT_STORAGE_ERROR(expression, code): the expression throws a StorageError with that code.
-#define EXPECT_STORAGE_ERROR(expression, expected_code)                                                               \
-    EXPECT_EQ(whisperstore::to_string(                                                                                 \
-                  whisperstore::test::error_of([&] { static_cast<void>(expression); }).errc()),                       \
+#define EXPECT_STORAGE_ERROR(expression, expected_code)                                                                \
+    EXPECT_EQ(whisperstore::to_string(whisperstore::test::error_of([&] { static_cast<void>(expression); }).errc()),    \
               whisperstore::to_string(whisperstore::StorageErrc::expected_code))

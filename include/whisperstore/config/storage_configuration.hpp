@@ -6,6 +6,7 @@
 #include <whisperstore/config/environment_detector.hpp>
 #include <whisperstore/core/json.hpp>
 #include <whisperstore/database/database_config.hpp>
+#include <whisperstore/embedding/embedding_config.hpp>
 #include <whisperstore/graph/graph_database_config.hpp>
 #include <whisperstore/resilience/resilience_config.hpp>
 #include <whisperstore/vector/vector_database_config.hpp>
@@ -24,8 +25,9 @@ struct StorageConfiguration
     int scale_tier = 1; ///< 1, 2 or 4, as detected, whatever the backends are
     Environment environment = Environment::desktop;
     std::filesystem::path data_dir = {};            ///< folder of everything stored locally
-    std::filesystem::path embedding_model_dir = {}; ///< empty: the application decides
-    StorageResilience resilience = {};              ///< what stands between the application and its stores
+    std::filesystem::path embedding_model_dir = {}; ///< as EmbeddingConfig::model_dir
+    EmbeddingConfig embedding = {};
+    StorageResilience resilience = {}; ///< what stands between the application and its stores
 
     /// For people and logs: secrets are `***`, URLs without their password.
     json::object to_json() const;

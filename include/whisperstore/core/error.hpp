@@ -12,7 +12,8 @@
 namespace whisperstore {
 
 /// Portable error codes: the same situation has the same code on every backend.
-enum class StorageErrc : int {
+enum class StorageErrc : int
+{
     invalid_argument = 1, ///< the call itself is wrong; nothing was sent to the backend
     syntax,               ///< the SQL, filter or file could not be parsed
     not_found,            ///< a named table, collection, node or file does not exist
@@ -37,7 +38,8 @@ enum class StorageErrc : int {
 std::string_view to_string(StorageErrc code) noexcept;
 
 /// What is known about the effects of the failed operation.
-enum class Outcome {
+enum class Outcome
+{
     not_applied, ///< nothing of it happened
     applied,     ///< it happened; only the answer was lost or unusable
     unknown,     ///< it may or may not have happened
@@ -100,4 +102,5 @@ bool is_transient(StorageErrc code) noexcept;
 
 template <>
 struct std::is_error_code_enum<whisperstore::StorageErrc> : std::true_type
-{};
+{
+};

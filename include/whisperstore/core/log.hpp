@@ -7,7 +7,13 @@
 
 namespace whisperstore {
 
-enum class LogLevel { debug, info, warning, error };
+enum class LogLevel
+{
+    debug,
+    info,
+    warning,
+    error
+};
 std::string_view to_string(LogLevel level) noexcept;
 
 /// Receives log lines; called from any thread, must not throw or block for long. Empty = silent.

@@ -6,7 +6,11 @@
 
 namespace whisperstore {
 
-enum class SqlDialect { sqlite, postgresql };
+enum class SqlDialect
+{
+    sqlite,
+    postgresql
+};
 /// "sqlite" or "postgresql".
 constexpr std::string_view to_string(SqlDialect dialect) noexcept
 {

@@ -21,7 +21,15 @@
 namespace whisperstore {
 
 /// The six kinds of value, the same on every database backend.
-enum class ValueKind : std::uint8_t { null, boolean, integer, real, text, blob };
+enum class ValueKind : std::uint8_t
+{
+    null,
+    boolean,
+    integer,
+    real,
+    text,
+    blob
+};
 std::string_view to_string(ValueKind kind) noexcept;
 
 using Blob = std::vector<std::byte>;
@@ -37,10 +45,12 @@ public:
     explicit ValueView(double value) noexcept : kind_(ValueKind::real), real_(value) {}
     explicit ValueView(std::string_view value) noexcept
         : kind_(ValueKind::text), size_(value.size()), data_(value.data())
-    {}
+    {
+    }
     explicit ValueView(std::span<const std::byte> value) noexcept
         : kind_(ValueKind::blob), size_(value.size()), data_(value.data())
-    {}
+    {
+    }
 
     ValueKind kind() const noexcept { return kind_; }
     bool is_null() const noexcept { return kind_ == ValueKind::null; }
@@ -110,15 +120,18 @@ public:
     Value(std::nullptr_t) noexcept {}
     template <std::same_as<bool> T>
     Value(T value) noexcept : data_(value)
-    {}
+    {
+    }
     /// \throws StorageError invalid_argument for unsigned values above 2^63-1.
     template <std::integral T>
         requires(!std::same_as<T, bool>)
     Value(T value) : data_(checked_integer(value))
-    {}
+    {
+    }
     template <std::floating_point T>
     Value(T value) noexcept : data_(static_cast<double>(value))
-    {}
+    {
+    }
     Value(std::string value) noexcept : data_(std::move(value)) {}
     Value(std::string_view value) : data_(std::string(value)) {}
     Value(const char* value) : data_(std::string(value)) {}
@@ -126,7 +139,8 @@ public:
     Value(std::span<const std::byte> value) : data_(Blob(value.begin(), value.end())) {}
     template <typename T>
     Value(const std::optional<T>& value) : Value(value ? Value(*value) : Value())
-    {}
+    {
+    }
     /// A time is bound as canonical text, see whisperstore::timestamp().
     Value(Timestamp time) : data_(format_timestamp(time)) {}
     explicit Value(const ValueView& view);

@@ -27,7 +27,10 @@ struct Query
     std::string sql;
     Parameters params;
 };
-inline Query query(std::string sql, Parameters params = Parameters()) { return Query{std::move(sql), std::move(params)}; }
+inline Query query(std::string sql, Parameters params = Parameters())
+{
+    return Query{std::move(sql), std::move(params)};
+}
 
 /// Queries of one transaction: `queries(query("…", params(…)), query("…"))`.
 template <typename... Queries>

@@ -17,14 +17,14 @@ struct DatabaseConfig
     /// a fourth slash makes it absolute; `?mode=ro` opens read-only), `sqlite:///:memory:`, or
     /// `postgresql://user:pass@host:port/db` with percent-encoded user-info. A secret: never logged whole.
     std::string connection_string;
-    std::size_t pool_size = 2;    ///< connections; SQLite: parallel readers beside the one writer
-    bool backup_enabled = true;   ///< whether scheduled backups include this store
+    std::size_t pool_size = 2;  ///< connections; SQLite: parallel readers beside the one writer
+    bool backup_enabled = true; ///< whether scheduled backups include this store
     double backup_interval_hours = 24;
-    bool read_only = false;       ///< opens beside a writing process; writes are `permission`
+    bool read_only = false;           ///< opens beside a writing process; writes are `permission`
     std::string synchronous = "FULL"; ///< SQLite: FULL survives power loss, NORMAL only a crash of the process
-    std::chrono::milliseconds busy_timeout{5000};            ///< SQLite: wait for another process's lock
-    std::chrono::milliseconds transaction_idle_limit{5000};  ///< scoped transactions are rolled back after this
-    std::vector<std::string> cluster_nodes;                  ///< host:port, PostgreSQL clusters
+    std::chrono::milliseconds busy_timeout{5000};           ///< SQLite: wait for another process's lock
+    std::chrono::milliseconds transaction_idle_limit{5000}; ///< scoped transactions are rolled back after this
+    std::vector<std::string> cluster_nodes;                 ///< host:port, PostgreSQL clusters
 };
 
 } // namespace whisperstore

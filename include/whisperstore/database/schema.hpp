@@ -17,7 +17,16 @@ using TableDefinitions = std::vector<std::pair<std::string, std::string>>;
 /// Portable column types. Rendered: automatic_id INTEGER PRIMARY KEY AUTOINCREMENT / BIGSERIAL,
 /// bigint BIGINT, integer INTEGER / BIGINT, real REAL / DOUBLE PRECISION, text TEXT / TEXT COLLATE "C",
 /// boolean BOOLEAN (0/1 in SQLite), timestamp TIMESTAMP (canonical text in SQLite) / TIMESTAMPTZ.
-enum class ColumnType { automatic_id, bigint, integer, real, text, boolean, timestamp };
+enum class ColumnType
+{
+    automatic_id,
+    bigint,
+    integer,
+    real,
+    text,
+    boolean,
+    timestamp
+};
 
 struct Column
 {

@@ -1,0 +1,45 @@
+#pragma once
+/// \file
+/// Settings of the embeddings.
+
+#include <whisperstore/core/tls_config.hpp>
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+namespace whisperstore {
+
+/// Where vectors of texts come from.
+struct EmbeddingConfig
+{
+    /// local (a model in this process), openai (any server with OpenAI's `/v1/embeddings`: Ollama, llama.cpp, vLLM,
+    /// OpenAI), none (callers pass vectors).
+    std::string type = "local";
+    std::string model = "sentence-transformers/all-MiniLM-L6-v2"; ///< its name; collections remember it
+    std::size_t dimension = 384;                                  ///< of its vectors; checked against every answer
+    std::size_t batch_size = 64;                                  ///< texts that are embedded at once, 1-2,048
+
+    /// \name local
+    ///@{
+    std::filesystem::path model_dir;   ///< its standard folder; empty: where tools/quickstart puts it
+    std::string precision = "float32"; ///< float32, or int8: faster, cosine to float32 at least 0.995
+    std::size_t threads = 0;           ///< 0: the processor's cores, within the limits of a container
+    ///@}
+
+    /// \name openai
+    ///@{
+    std::string url;     ///< "https://api.openai.com/v1"; `/embeddings` is appended
+    std::string api_key; ///< a secret; sent as bearer token
+    TlsConfig tls = {};  ///< the URL's scheme says whether it is used
+    ///@}
+
+    /// \name Cache in front of either
+    ///@{
+    std::size_t cache_entries = 10'000;   ///< vectors in memory; 0: none
+    std::filesystem::path cache_file;     ///< SQLite file; empty: memory only
+    std::size_t cache_file_entries = 1'000'000; ///< vectors in the file; the least recently used go first
+    ///@}
+};
+
+} // namespace whisperstore
