@@ -1,5 +1,7 @@
 #include "chat_turn.hpp"
 
+#include "harness.hpp"
+
 #include <whisperstore/config/adaptive_config_manager.hpp>
 #include <whisperstore/core/blocking.hpp>
 #include <whisperstore/storage/initialize_storage_layer.hpp>
@@ -168,6 +170,7 @@ std::shared_ptr<StorageLayer> chat_storage(const std::filesystem::path& folder, 
     fill_chat_database(storage->database(), history);
     fill_vectors(storage->vector_db(), history.memories);
     fill_graph(storage->graph(), history.memories);
+    wait_until_idle(); // the graph of the vectors is built meanwhile
     return storage;
 }
 

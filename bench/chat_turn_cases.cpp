@@ -56,8 +56,9 @@ awaitable<void> repeat(StorageLayer& storage, Step step, Run& run)
 
 struct Figures
 {
-    double rate = 0;   ///< steps a second
-    double cpu_us = 0; ///< of all threads, a step
+    double rate = 0;          ///< steps a second
+    double cpu_us = 0;        ///< of all threads, a step
+    double caller_cpu_us = 0; ///< of the thread that runs the coroutines, a step
     std::vector<double> latencies_ms;
 };
 
@@ -67,18 +68,21 @@ Figures measure(StorageLayer& storage, Step step, std::size_t in_flight, std::si
 {
     std::vector<double> rates;
     std::vector<double> cpu;
+    std::vector<double> caller_cpu;
     for (std::size_t round = 0; round <= rounds; ++round) {
         if (round <= 1)
             run.latencies_ms.clear();
         run.left = count;
         const double before = cpu_seconds();
+        const double caller_before = thread_cpu_seconds();
         const double figure = rate(count, [&] { run_together(in_flight, [&] { return repeat(storage, step, run); }); });
         if (round == 0)
             continue;
         rates.push_back(figure);
         cpu.push_back((cpu_seconds() - before) * 1e6 / static_cast<double>(count));
+        caller_cpu.push_back((thread_cpu_seconds() - caller_before) * 1e6 / static_cast<double>(count));
     }
-    return Figures{median(rates), median(cpu), std::exchange(run.latencies_ms, {})};
+    return Figures{median(rates), median(cpu), median(caller_cpu), std::exchange(run.latencies_ms, {})};
 }
 
 ChatHistory history_of(const Settings& settings)
@@ -105,6 +109,8 @@ std::vector<Result> chat_turn(const Settings& settings)
             results.push_back(
                 Result{name + suffix, percentile(figures.latencies_ms, share), no_reference, "ms", "of one turn"});
         results.push_back(Result{name + "_cpu", figures.cpu_us, no_reference, "us", "of all threads, a turn"});
+        results.push_back(Result{name + "_caller_cpu", figures.caller_cpu_us, no_reference, "us",
+                                 "of the thread that runs the coroutines, a turn"});
     }
     blocking::run(storage->close());
     return results;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <ctime>
 #include <fstream>
+#include <stdexcept>
 #include <sys/resource.h>
+#include <thread>
 #include <unistd.h>
 
 namespace whisperstore::bench {
@@ -58,6 +60,19 @@ double seconds_of(clockid_t clock) noexcept
 
 double cpu_seconds() noexcept { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
 double thread_cpu_seconds() noexcept { return seconds_of(CLOCK_THREAD_CPUTIME_ID); }
+
+void wait_until_idle()
+{
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(30);
+    int idle = 0;
+    while (idle < 10) {
+        const double before = cpu_seconds();
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        idle = cpu_seconds() - before < 0.001 ? idle + 1 : 0;
+        if (std::chrono::steady_clock::now() > end)
+            throw std::runtime_error("the work in the background does not end");
+    }
+}
 
 std::size_t resident_bytes()
 {

@@ -54,6 +54,9 @@ double milliseconds(const std::function<void()>& work);
 double cpu_seconds() noexcept;
 /// CPU seconds of the calling thread so far.
 double thread_cpu_seconds() noexcept;
+/// Waits until the process has used next to no processor for half a second: until work in the background has ended.
+/// \throws std::runtime_error after half an hour.
+void wait_until_idle();
 /// Resident bytes of the process.
 std::size_t resident_bytes();
 

@@ -139,7 +139,7 @@ awaitable<QueryResult> SQLiteAdapter::execute_query(std::string query, Parameter
         bool done = false;
         if (bound.query->may_be_read && !bound.query->writes) {
             if (bound.query->inline_class != SqliteQuery::Inline::no) {
-                if (const auto lease = store->readers().try_lease())
+                if (const auto lease = store->readers().try_lease_snapshot())
                     ran_here = run_inline(lease->connection(), bound, result);
                 done = ran_here;
             }

@@ -30,6 +30,7 @@ void SqliteStream::open_here()
     if (!statement_->read_only() || statement_->column_count() == 0)
         throw StorageError(StorageErrc::invalid_argument, "stream_query takes queries that only read");
     has_row_ = statement_->step(); // the snapshot is that of now
+    store_->commits().seen();
     columns_ = statement_->columns();
 }
 

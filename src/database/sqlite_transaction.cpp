@@ -198,8 +198,10 @@ bool SqliteTransaction::serve_one(sqlite::Connection& connection, const std::sha
         } catch (...) {
             error = std::current_exception();
         }
-        // Marked before the owner hears of it, so that its next call to the adapter is not refused.
+        // Marked before the owner hears of it, so that its next call to the adapter is not refused, and sees the
+        // commit.
         open_ = false;
+        store_->commits().seen();
     }
     request->complete(std::move(error));
     return goes_on;

@@ -34,6 +34,8 @@ awaitable<graph::NodeState> read_state(Database database, const std::vector<Grap
                                        OperationContext context)
 {
     graph::NodeState state;
+    if (!refused && graph::are_likely_new(nodes))
+        co_return state;
     void (*const add)(graph::NodeState&, const QueryResult&) = graph::add_nodes;
     co_await read_into(database, graph::read_nodes(nodes), state, add, context);
     if (refused) {

@@ -6,6 +6,8 @@
 
 #include <whisperstore/core/error.hpp>
 
+#include <algorithm>
+
 namespace whisperstore::graph {
 
 namespace {
@@ -52,6 +54,12 @@ Query update_edge_owners(const NodeRef& node)
 }
 
 } // namespace
+
+bool are_likely_new(const std::vector<GraphNode>& nodes) noexcept
+{
+    return std::all_of(nodes.begin(), nodes.end(),
+                       [](const GraphNode& node) { return node.node.type == NodeType::memory; });
+}
 
 std::vector<Query> read_nodes(const std::vector<GraphNode>& nodes)
 {

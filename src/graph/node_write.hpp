@@ -31,6 +31,10 @@ struct NodeState
     friend bool operator==(const NodeState&, const NodeState&) = default;
 };
 
+/// Whether they may be written without being looked at first, for the write refuses what is there: memories are nearly
+/// always new, the others nearly never.
+bool are_likely_new(const std::vector<GraphNode>& nodes) noexcept;
+
 std::vector<Query> read_nodes(const std::vector<GraphNode>& nodes);
 void add_nodes(NodeState& state, const QueryResult& result);
 std::vector<Query> read_owners(const std::vector<GraphNode>& nodes);

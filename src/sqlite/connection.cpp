@@ -11,6 +11,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <limits>
+#include <mutex>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -41,6 +42,19 @@ int out_of_space(sqlite3* handle, int extended)
             return reason;
     }
     return 0;
+}
+
+/// Settings of the whole process, made before SQLite is used by anybody in it; where it is in use already, the
+/// application has chosen, and they stay as they are. Without statistics no allocation takes a lock that all
+/// connections share, and pages that come and go with each commit of another connection need no allocations at all.
+void configure_sqlite()
+{
+    static std::once_flag once;
+    std::call_once(once, [] {
+        constexpr int pages = 256; // for each connection, allocated together
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+        sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, pages);
+    });
 }
 
 } // namespace
@@ -186,6 +200,7 @@ Connection::Connection(OpenOptions options) : options_(std::move(options))
     }
     const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE |
                       (options_.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    configure_sqlite();
     const int code = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);
     owner_.reset(handle_);
     if (code != SQLITE_OK) {

@@ -111,9 +111,10 @@ private:
     std::exception_ptr error_;
 };
 
-ReaderPool::ReaderPool(OpenOptions options, std::size_t size)
+ReaderPool::ReaderPool(OpenOptions options, std::size_t size, Commits* commits) : commits_(commits)
 {
     options.read_only = true;
+    connections_.reserve(size); // leases point into it
     for (std::size_t i = 0; i < size; ++i) {
         connections_.emplace_back();
         connections_.back().connection = std::make_unique<Connection>(options);
@@ -142,28 +143,43 @@ bool ReaderPool::runs_here() const noexcept
                        [](const std::thread& thread) { return thread.get_id() == std::this_thread::get_id(); });
 }
 
-Connection* ReaderPool::take_locked() noexcept
+ReaderPool::Slot* ReaderPool::take_locked() noexcept
 {
     for (Slot& slot : connections_)
         if (!slot.busy) {
             slot.busy = true;
             active_.store(active_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-            return slot.connection.get();
+            return &slot;
         }
     return nullptr;
 }
 
-void ReaderPool::give_back(Connection* connection) noexcept
+void ReaderPool::end_snapshot(Slot& slot) noexcept
 {
-    // A snapshot left open would keep the write-ahead log from being reused.
-    if (connection->in_transaction())
-        sqlite3_exec(connection->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+    slot.snapshot = 0;
+    if (slot.connection->in_transaction())
+        sqlite3_exec(slot.connection->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void ReaderPool::release_snapshots() noexcept
+{
+    const std::lock_guard lock(mutex_);
+    for (Slot& slot : connections_)
+        if (!slot.busy && slot.snapshot != 0)
+            end_snapshot(slot);
+}
+
+void ReaderPool::give_back(Slot* slot) noexcept
+{
+    // A snapshot left open for nobody would keep the write-ahead log from being reused.
+    if (slot->snapshot == 0)
+        end_snapshot(*slot);
+    if (commits_)
+        commits_->seen();
     bool waiting = false;
     {
         const std::lock_guard lock(mutex_);
-        for (Slot& slot : connections_)
-            if (slot.connection.get() == connection)
-                slot.busy = false;
+        slot->busy = false;
         active_.store(active_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
         waiting = !queue_.empty();
     }
@@ -171,27 +187,59 @@ void ReaderPool::give_back(Connection* connection) noexcept
         wake_.notify_one();
 }
 
-std::optional<ReaderPool::Lease> ReaderPool::try_lease()
+void ReaderPool::use_snapshot(Slot& slot)
+{
+    if (!commits_)
+        return; // others write, and who can tell when
+    const std::uint64_t last = commits_->count();
+    if (slot.snapshot == last)
+        return;
+    if (slot.snapshot != 0)
+        end_snapshot(slot);
+    // Worth its two statements when it was read before since the last commit, so that it may be read again.
+    if (std::exchange(slot.last_read, last) == last && !commits_->under_way()) {
+        slot.connection->prepare("BEGIN").run();
+        slot.snapshot = last;
+    }
+}
+
+std::optional<ReaderPool::Lease> ReaderPool::try_take()
 {
     const std::lock_guard lock(mutex_);
     if (stopping_ || !queue_.empty())
         return std::nullopt;
-    Connection* connection = take_locked();
-    return connection ? std::optional<Lease>(std::in_place, *this, *connection) : std::nullopt;
+    Slot* slot = take_locked();
+    return slot ? std::optional<Lease>(std::in_place, *this, *slot) : std::nullopt;
+}
+
+std::optional<ReaderPool::Lease> ReaderPool::try_lease()
+{
+    std::optional<Lease> lease = try_take();
+    if (lease)
+        end_snapshot(*lease->slot_);
+    return lease;
+}
+
+std::optional<ReaderPool::Lease> ReaderPool::try_lease_snapshot()
+{
+    std::optional<Lease> lease = try_take();
+    if (lease)
+        use_snapshot(*lease->slot_);
+    return lease;
 }
 
 void ReaderPool::loop()
 {
     while (true) {
         std::shared_ptr<ReadJob> job;
-        Connection* connection = nullptr;
+        Slot* slot = nullptr;
         {
             std::unique_lock lock(mutex_);
             wake_.wait(lock, [&] {
                 if (queue_.empty())
                     return stopping_;
-                connection = take_locked();
-                return connection != nullptr;
+                slot = take_locked();
+                return slot != nullptr;
             });
             if (queue_.empty())
                 return;
@@ -199,9 +247,10 @@ void ReaderPool::loop()
             queue_.pop_front();
         }
         const bool begun = job->begin();
+        end_snapshot(*slot); // it may begin a transaction of its own
         if (begun)
-            job->run(*connection);
-        give_back(connection);
+            job->run(*slot->connection);
+        give_back(slot);
         if (begun)
             job->finish();
     }
@@ -222,7 +271,8 @@ awaitable<void> ReaderPool::run(std::function<void(Connection&)> work, Operation
     co_await Job::wait(job, std::move(submit), std::move(context));
 }
 
-Store::Store(StoreOptions options, std::function<void(Connection&)> on_open) : options_(std::move(options))
+Store::Store(StoreOptions options, std::function<void(Connection&)> on_open)
+    : options_(std::move(options)), commits_(std::make_unique<Commits>())
 {
     OpenOptions& open = options_.open;
     open.path = std::filesystem::absolute(open.path);
@@ -236,11 +286,12 @@ Store::Store(StoreOptions options, std::function<void(Connection&)> on_open) : o
                                                          : open.path.parent_path() / options_.lock_name;
             lock_ = std::make_unique<FileLock>(lock, options_.what, open.backend);
         }
-        writer_ = std::make_unique<Writer>(open, on_open);
-        readers_ = std::make_unique<ReaderPool>(open, options_.readers);
+        writer_ = std::make_unique<Writer>(open, on_open, *commits_);
+        readers_ = std::make_unique<ReaderPool>(open, options_.readers, commits_.get());
+        writer_->set_readers(readers_.get());
         return;
     }
-    readers_ = std::make_unique<ReaderPool>(open, options_.readers);
+    readers_ = std::make_unique<ReaderPool>(open, options_.readers, nullptr);
     if (on_open)
         if (auto lease = readers_->try_lease())
             on_open(lease->connection());
@@ -253,7 +304,8 @@ Store::~Store()
         return;
     }
     // The last to hold the store was a job on one of its own threads, which cannot wait for itself.
-    std::thread([lock = std::move(lock_), writer = std::move(writer_), readers = std::move(readers_)]() mutable {
+    std::thread([lock = std::move(lock_), commits = std::move(commits_), writer = std::move(writer_),
+                 readers = std::move(readers_)]() mutable {
         close(*readers, writer.get());
         lock.reset();
     }).detach();

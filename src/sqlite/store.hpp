@@ -3,6 +3,7 @@
 // vector store and the archives.
 
 #include "core/job.hpp"
+#include "sqlite/commits.hpp"
 #include "sqlite/connection.hpp"
 #include "sqlite/file_lock.hpp"
 #include "sqlite/stopper.hpp"
@@ -54,11 +55,15 @@ private:
     std::exception_ptr error_;
 };
 
+class ReaderPool;
+
 /// The writer thread.
 class Writer
 {
 public:
-    Writer(OpenOptions options, const std::function<void(Connection&)>& on_open);
+    Writer(OpenOptions options, const std::function<void(Connection&)>& on_open, Commits& commits);
+    /// The readers of the same file, whose snapshots keep its log from being reused. Before the first job.
+    void set_readers(ReaderPool* readers) noexcept { readers_ = readers; }
     ~Writer();
     void submit(std::shared_ptr<WriteJob> job);
     /// Ends after what is queued; later submits are `closed`.
@@ -83,8 +88,11 @@ private:
     std::exception_ptr commit() noexcept;
     bool may_fail_halfway() noexcept;
     void checkpoint_if_due() noexcept;
+    void release_snapshots() noexcept;
 
     Connection connection_;
+    Commits& commits_;
+    ReaderPool* readers_ = nullptr;
     mutable std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<std::shared_ptr<WriteJob>> queue_;
@@ -99,12 +107,16 @@ private:
 class ReaderPool
 {
 public:
-    ReaderPool(OpenOptions options, std::size_t size);
+    /// \param commits of the writer in this process; null where there is none.
+    ReaderPool(OpenOptions options, std::size_t size, Commits* commits);
     ~ReaderPool();
 
     /// A free connection for the calling thread, or nothing.
     class Lease;
     std::optional<Lease> try_lease();
+    /// The same for reads that begin no transaction themselves. It sees the last commit, where it can in a snapshot
+    /// that stays open from read to read: that spares each the locks in the file.
+    std::optional<Lease> try_lease_snapshot();
     /// Runs `work` on a reader thread.
     awaitable<void> run(std::function<void(Connection&)> work, OperationContext context);
     void stop() noexcept;
@@ -112,6 +124,8 @@ public:
     std::size_t active() const noexcept { return active_.load(std::memory_order_relaxed); }
     /// Whether the caller is one of the readers' threads.
     bool runs_here() const noexcept;
+    /// Ends the snapshots kept by connections that are free.
+    void release_snapshots() noexcept;
 
 private:
     class ReadJob;
@@ -119,15 +133,21 @@ private:
     {
         std::unique_ptr<Connection> connection;
         bool busy = false;
+        std::uint64_t snapshot = 0;  ///< the commit whose snapshot is kept open; 0: none is
+        std::uint64_t last_read = 0; ///< the last commit when it was used before
     };
     void loop();
-    Connection* take_locked() noexcept;
-    void give_back(Connection* connection) noexcept;
+    Slot* take_locked() noexcept;
+    void give_back(Slot* slot) noexcept;
+    std::optional<Lease> try_take();
+    void use_snapshot(Slot& slot);
+    static void end_snapshot(Slot& slot) noexcept;
 
     std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<std::shared_ptr<ReadJob>> queue_;
     std::vector<Slot> connections_;
+    Commits* const commits_;
     std::atomic<std::size_t> active_{0}; // written under the mutex
     bool stopping_ = false;
     std::vector<std::thread> threads_;
@@ -136,19 +156,20 @@ private:
 class ReaderPool::Lease
 {
 public:
-    Lease(ReaderPool& pool, Connection& connection) noexcept : pool_(&pool), connection_(&connection) {}
-    Lease(Lease&& other) noexcept : pool_(other.pool_), connection_(std::exchange(other.connection_, nullptr)) {}
+    Lease(ReaderPool& pool, Slot& slot) noexcept : pool_(&pool), slot_(&slot) {}
+    Lease(Lease&& other) noexcept : pool_(other.pool_), slot_(std::exchange(other.slot_, nullptr)) {}
     ~Lease()
     {
-        if (connection_)
-            pool_->give_back(connection_);
+        if (slot_)
+            pool_->give_back(slot_);
     }
     Lease& operator=(Lease&&) = delete;
-    Connection& connection() const noexcept { return *connection_; }
+    Connection& connection() const noexcept { return *slot_->connection; }
 
 private:
+    friend class ReaderPool;
     ReaderPool* pool_;
-    Connection* connection_;
+    Slot* slot_;
 };
 
 /// Settings of a Store.
@@ -192,6 +213,8 @@ public:
     void close() noexcept;
 
     ReaderPool& readers() noexcept { return *readers_; }
+    /// For reads on connections of their own: see Commits::seen().
+    Commits& commits() noexcept { return *commits_; }
     bool read_only() const noexcept { return options_.open.read_only; }
     const StoreOptions& options() const noexcept { return options_; }
     /// Connections at work.
@@ -204,6 +227,7 @@ private:
 
     StoreOptions options_;
     std::unique_ptr<FileLock> lock_;
+    std::unique_ptr<Commits> commits_; // outlives those who count and ask
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<ReaderPool> readers_;
 };

@@ -39,7 +39,8 @@ bool is_out_of_space(const std::exception_ptr& failure) noexcept
 
 } // namespace
 
-Writer::Writer(OpenOptions options, const std::function<void(Connection&)>& on_open) : connection_(std::move(options))
+Writer::Writer(OpenOptions options, const std::function<void(Connection&)>& on_open, Commits& commits)
+    : connection_(std::move(options)), commits_(commits)
 {
     sqlite3_wal_hook(
         connection_.handle(),
@@ -113,6 +114,8 @@ void Writer::run_exclusive(const std::shared_ptr<WriteJob>& job)
     if (!job->begin())
         return;
     std::exception_ptr error;
+    commits_.begin();
+    release_snapshots();
     try {
         const Stopper::Scope scope(job->stopper_, connection_);
         if (job->abort_reason() != AbortReason::none)
@@ -128,6 +131,7 @@ void Writer::run_exclusive(const std::shared_ptr<WriteJob>& job)
             error = std::current_exception();
         }
     }
+    commits_.end();
     if (!error)
         job->committed();
     job->complete(std::move(error));
@@ -198,14 +202,23 @@ std::exception_ptr Writer::begin() noexcept
 
 std::exception_ptr Writer::commit() noexcept
 {
+    std::exception_ptr failure;
+    commits_.begin();
     try {
         connection_.prepare("COMMIT").run();
-        return nullptr;
     } catch (const StorageError& error) {
-        return std::make_exception_ptr(commit_error(error));
+        failure = std::make_exception_ptr(commit_error(error));
     } catch (...) {
-        return std::current_exception();
+        failure = std::current_exception();
     }
+    commits_.end(); // also of one that failed: it may show all the same
+    return failure;
+}
+
+void Writer::release_snapshots() noexcept
+{
+    if (readers_)
+        readers_->release_snapshots();
 }
 
 void Writer::run_batch(Batch batch)
@@ -276,7 +289,10 @@ void Writer::checkpoint_if_due() noexcept
     }
     // Passive: never waits for readers. Its failure loses nothing (the log keeps the data), and it is
     // tried again when the log has grown further.
+    // Kept snapshots end before it, so that it comes to the end of the log, and after it, so that the log begins anew.
+    release_snapshots();
     sqlite3_wal_checkpoint_v2(connection_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    release_snapshots();
     checkpointed_at_ = wal_pages_;
 }
 

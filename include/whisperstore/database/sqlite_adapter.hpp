@@ -30,6 +30,9 @@ namespace whisperstore {
 /// `sqlite:///:memory:` is a private database that ends with disconnect(). It is kept in a folder of
 /// mode 0700 below the temporary one, without syncing.
 ///
+/// The first store that a process opens configures SQLite for the process (no memory statistics, page caches allocated
+/// in one piece), unless the application has initialised SQLite before: then that stands.
+///
 /// Its threads end with disconnect() or the destructor, which wait for running work.
 class SQLiteAdapter final : public AbstractDatabaseAdapter
 {
