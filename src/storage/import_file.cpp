@@ -1,11 +1,14 @@
 #include "storage/import_file.hpp"
 
+#include "storage/chat_export/export_file.hpp"
+
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
 
 #include <array>
 #include <bit>
 #include <cstring>
+#include <unordered_map>
 
 namespace whisperstore {
 
@@ -24,34 +27,13 @@ bool is_message_field(std::string_view name) noexcept
     return false;
 }
 
-std::ifstream open_file(const std::filesystem::path& path)
-{
-    std::error_code ignored; // told as not readable
-    std::ifstream stream(path, std::ios::binary);
-    if (!std::filesystem::is_regular_file(path, ignored) || !stream)
-        throw StorageError(StorageErrc::not_found, path.string() + " is not a readable file");
-    return stream;
-}
-
 } // namespace
 
-ImportFile::ImportFile(std::filesystem::path messages, std::filesystem::path embeddings, std::size_t dimension)
-    : path_(std::move(messages)),
-      embeddings_path_(std::move(embeddings)),
-      dimension_(dimension),
-      stream_(open_file(path_))
+ImportFile::ImportFile(const std::filesystem::path& messages, const ImportOptions& options, std::size_t dimension)
+    : embeddings_path_(options.embeddings), dimension_(dimension), source_(open_message_source(messages, options))
 {
     if (!embeddings_path_.empty())
-        embeddings_ = open_file(embeddings_path_);
-}
-
-void ImportFile::fail_at_line(const std::exception_ptr& error) const
-{
-    try {
-        std::rethrow_exception(error);
-    } catch (const StorageError& failure) {
-        throw failure.prefixed(path_.string() + " line " + std::to_string(line_) + ": ");
-    }
+        embeddings_ = open_export_file(embeddings_path_);
 }
 
 std::optional<std::int64_t> ImportFile::reply_of(const ImportedMessage& item, const json::object& fields)
@@ -68,9 +50,8 @@ std::optional<std::int64_t> ImportFile::reply_of(const ImportedMessage& item, co
     return item.message.reply_to && *item.message.reply_to != item.message.message_id ? item.message.reply_to : before;
 }
 
-ImportedMessage ImportFile::parse(const std::string& line)
+ImportedMessage ImportFile::parse(const json::object& fields)
 {
-    const json::object fields = parse_json_object(line, "the line");
     ImportedMessage item;
     item.message = message_from_json(fields);
     if (item.message.user_id.empty())
@@ -105,44 +86,43 @@ std::vector<ImportedMessage> ImportFile::read(std::size_t count)
 {
     std::vector<ImportedMessage> items;
     items.reserve(count);
-    std::string line;
-    while (items.size() < count && std::getline(stream_, line)) {
-        ++line_;
-        try {
-            items.push_back(parse(line));
+    try {
+        while (items.size() < count) {
+            const std::optional<json::object> fields = source_->next();
+            if (!fields)
+                break;
+            ++messages_;
+            items.push_back(parse(*fields));
             if (embeddings_.is_open())
                 items.back().embedding = read_embedding();
-        } catch (const StorageError&) {
-            fail_at_line(std::current_exception());
         }
+    } catch (const StorageError& error) {
+        throw error.prefixed(source_->place() + ": ");
     }
-    if (stream_.bad())
-        throw StorageError(StorageErrc::unavailable, "reading " + path_.string() + " failed");
     return items;
 }
 
-std::uint64_t ImportFile::check(const std::filesystem::path& messages, const std::filesystem::path& embeddings,
+std::uint64_t ImportFile::check(const std::filesystem::path& messages, const ImportOptions& options,
                                 std::size_t dimension, const std::atomic<bool>& stop)
 {
-    ImportFile file(messages, embeddings, dimension);
-    std::map<std::int64_t, std::uint64_t> lines;
+    ImportFile file(messages, options, dimension);
+    std::unordered_map<std::int64_t, std::uint64_t> numbers;
     while (!stop) {
         const std::vector<ImportedMessage> items = file.read(1);
         if (items.empty())
             break;
-        const auto [known, added] = lines.try_emplace(items.front().message.message_id, file.lines());
+        const auto [known, added] = numbers.try_emplace(items.front().message.message_id, file.messages());
         if (!added)
-            throw StorageError(StorageErrc::invalid_argument, messages.string() + " line " +
-                                                                  std::to_string(file.lines()) + ": message_id " +
-                                                                  std::to_string(known->first) + " is that of line " +
-                                                                  std::to_string(known->second) + " too");
+            throw StorageError(StorageErrc::invalid_argument,
+                               file.source_->place() + ": message_id " + std::to_string(known->first) +
+                                   " is that of message " + std::to_string(known->second) + " too");
     }
     if (!stop && file.embeddings_.is_open() && file.embeddings_.peek() != std::ifstream::traits_type::eof())
         throw StorageError(StorageErrc::invalid_argument,
-                           embeddings.string() + " holds more than " + std::to_string(file.lines()) +
+                           options.embeddings.string() + " holds more than " + std::to_string(file.messages()) +
                                " embeddings of " + std::to_string(dimension) +
-                               " float32 values, one for each line of " + messages.string());
-    return file.lines();
+                               " float32 values, one for each message of " + messages.string());
+    return file.messages();
 }
 
 } // namespace whisperstore

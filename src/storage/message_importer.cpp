@@ -50,28 +50,29 @@ public:
                 co_await storage_.vector_db().get_collection(options_.collection, context_);
             dimension = collection.embedding_dimension;
         }
-        report_.messages = co_await check(messages, options_.embeddings, dimension, context_);
-        ImportFile file(messages, options_.embeddings, dimension);
+        report_.messages = co_await check(messages, options_, dimension, context_);
+        ImportFile file(messages, options_, dimension);
         while (true) {
             std::vector<ImportedMessage> batch = file.read(options_.batch_size);
             if (batch.empty())
                 break;
             co_await store(std::move(batch));
             if (options_.progress)
-                options_.progress(file.lines(), report_.messages);
+                options_.progress(file.messages(), report_.messages);
         }
+        report_.skipped = file.skipped();
         report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         co_return report_;
     }
 
 private:
     /// On a thread of its own, for a file may be large.
-    static awaitable<std::uint64_t> check(std::filesystem::path messages, std::filesystem::path embeddings,
-                                          std::size_t dimension, OperationContext context)
+    static awaitable<std::uint64_t> check(std::filesystem::path messages, ImportOptions options, std::size_t dimension,
+                                          OperationContext context)
     {
         auto stop = std::make_shared<std::atomic<bool>>(false);
         auto count = std::make_shared<std::uint64_t>(0);
-        std::function<void()> work = [=] { *count = ImportFile::check(messages, embeddings, dimension, *stop); };
+        std::function<void()> work = [=] { *count = ImportFile::check(messages, options, dimension, *stop); };
         std::function<void()> interrupt = [stop] { *stop = true; };
         co_await sqlite::run_on_thread(std::move(work), context, std::move(interrupt));
         // Stopped in the middle it has not seen the end.
@@ -331,11 +332,13 @@ json::object ImportReport::to_json() const
 {
     json::object out;
     out["messages"] = static_cast<std::int64_t>(messages);
+    out["skipped"] = static_cast<std::int64_t>(skipped);
     out["imported"] = static_cast<std::int64_t>(imported);
     out["known"] = static_cast<std::int64_t>(known);
     out["documents"] = static_cast<std::int64_t>(documents);
     out["relationships"] = static_cast<std::int64_t>(relationships);
     out["seconds"] = seconds;
+    out["embedding_seconds"] = embedding_seconds;
     return out;
 }
 

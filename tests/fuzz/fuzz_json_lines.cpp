@@ -23,7 +23,9 @@ std::filesystem::path as_file(std::string_view text)
 
 void check(const std::filesystem::path& path)
 {
-    ImportFile file(path, {}, 0);
+    ImportOptions options;
+    options.format = ImportFormat::json_lines;
+    ImportFile file(path, options, 0);
     std::set<std::int64_t> ids;
     std::uint64_t messages = 0;
     bool repeated = false;
@@ -42,7 +44,7 @@ void check(const std::filesystem::path& path)
     });
     std::uint64_t counted = 0;
     const std::atomic<bool> stop{false};
-    const bool checked = accepts([&] { counted = ImportFile::check(path, {}, 0, stop); });
+    const bool checked = accepts([&] { counted = ImportFile::check(path, options, 0, stop); });
     require(checked == (read && !repeated), "a file that passes its check can be imported, and no other");
     require(!checked || counted == messages, "the check counts the messages");
 }

@@ -52,7 +52,7 @@ TEST_F(MessageImporter, AnIdThatIsThereTwice)
     messages[290].id = 4;
     write_sample(messages);
     expect_refused(directory / "messages.jsonl", ImportOptions(), StorageErrc::invalid_argument,
-                   {"line 291", "message_id 4", "line 4"});
+                   {"line 291", "message_id 4", "message 4"});
 }
 
 TEST_F(MessageImporter, EmbeddingsThatDoNotFit)
