@@ -78,8 +78,7 @@ ImportFormat detect_format(const std::filesystem::path& path)
 
 std::unique_ptr<MessageSource> open_message_source(const std::filesystem::path& path, const ImportOptions& options)
 {
-    const ImportFormat format =
-        options.format == ImportFormat::automatic ? detect_format(path) : options.format;
+    const ImportFormat format = options.format == ImportFormat::automatic ? detect_format(path) : options.format;
     std::error_code ignored;
     if (format == ImportFormat::slack && !std::filesystem::is_directory(path, ignored))
         throw StorageError(StorageErrc::invalid_argument,

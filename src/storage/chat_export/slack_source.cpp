@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> channel_lists{"channels.json", "groups.json", "dms.json", "mpims.json"};
 // Messages of people and bots; all other subtypes tell of the channel.
-constexpr std::array<std::string_view, 6> spoken{"",             "bot_message", "me_message",
-                                                 "file_comment", "file_share",  "thread_broadcast"};
+constexpr std::array<std::string_view, 6> spoken{"",           "bot_message",     "me_message", "file_comment",
+                                                 "file_share", "thread_broadcast"};
 
 json::array read_list(const std::filesystem::path& path)
 {
@@ -246,8 +246,7 @@ std::optional<json::object> SlackSource::next()
             throw StorageError(StorageErrc::invalid_argument, "a message must be an object");
         const std::string type = text_field(exported.get_object(), "type");
         const std::string subtype = text_field(exported.get_object(), "subtype");
-        if ((type.empty() || type == "message") &&
-            std::find(spoken.begin(), spoken.end(), subtype) != spoken.end())
+        if ((type.empty() || type == "message") && std::find(spoken.begin(), spoken.end(), subtype) != spoken.end())
             return message_of(exported.get_object());
         skip();
     }

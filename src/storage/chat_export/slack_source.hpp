@@ -1,6 +1,6 @@
 #pragma once
-// A Slack workspace export: users.json, channels.json (groups.json, dms.json, mpims.json), and a folder for each channel
-// with a file for each day, YYYY-MM-DD.json, that lists its messages.
+// A Slack workspace export: users.json, channels.json (groups.json, dms.json, mpims.json), and a folder for each
+// channel with a file for each day, YYYY-MM-DD.json, that lists its messages.
 
 #include "storage/chat_export/message_source.hpp"
 

@@ -76,8 +76,8 @@ bool read_time(Scanner& in, WhatsAppLine& line)
     if (in.take(":") || in.take("."))
         line.second = in.number(2);
     in.space();
-    const bool before_noon = in.take("AM") || in.take("am") || in.take("a.m.") || in.take("a. m.") ||
-                             in.take("a.\u00A0m.");
+    const bool before_noon =
+        in.take("AM") || in.take("am") || in.take("a.m.") || in.take("a. m.") || in.take("a.\u00A0m.");
     const bool after_noon = !before_noon && (in.take("PM") || in.take("pm") || in.take("p.m.") || in.take("p. m.") ||
                                              in.take("p.\u00A0m."));
     if ((before_noon || after_noon) && (line.hour < 1 || line.hour > 12))
@@ -164,19 +164,19 @@ std::string time_of(const WhatsAppLine& line, DateOrder order, std::chrono::minu
     const Date date = date_of(line, order);
     const auto away = std::abs(offset.count());
     std::array<char, 64> text{};
-    const int size = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d%c%02d:%02d", date.year,
-                                   date.month, date.day, line.hour, line.minute, line.second,
-                                   offset.count() < 0 ? '-' : '+', static_cast<int>(away / 60),
-                                   static_cast<int>(away % 60));
+    const int size =
+        std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d%c%02d:%02d", date.year, date.month,
+                      date.day, line.hour, line.minute, line.second, offset.count() < 0 ? '-' : '+',
+                      static_cast<int>(away / 60), static_cast<int>(away % 60));
     return std::string(text.data(), static_cast<std::size_t>(size));
 }
 
 bool is_media(std::string_view text) noexcept
 {
     // In English; other languages' words stay as they are.
-    static constexpr std::array<std::string_view, 8> words{
-        "<Media omitted>", "image omitted",    "video omitted", "audio omitted",
-        "sticker omitted", "document omitted", "GIF omitted",   "Contact card omitted"};
+    static constexpr std::array<std::string_view, 8> words{"<Media omitted>", "image omitted",       "video omitted",
+                                                           "audio omitted",   "sticker omitted",     "document omitted",
+                                                           "GIF omitted",     "Contact card omitted"};
     return std::find(words.begin(), words.end(), text) != words.end() || text.starts_with("<attached: ") ||
            text.ends_with(" (file attached)");
 }

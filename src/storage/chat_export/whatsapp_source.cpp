@@ -19,10 +19,7 @@ std::string channel_of(const std::filesystem::path& path)
     return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
 }
 
-auto moment(const WhatsAppLine& line, DateOrder order)
-{
-    return time_of(line, order, std::chrono::minutes(0));
-}
+auto moment(const WhatsAppLine& line, DateOrder order) { return time_of(line, order, std::chrono::minutes(0)); }
 
 /// What the app says, not a person.
 bool is_note(const WhatsAppLine& line) { return line.author.empty() || (line.marked && !is_media(line.text)); }

@@ -10,7 +10,8 @@
 namespace whisperstore {
 
 /// The channel is named by the caller, or else by the file. People are known by their names. A message's id is made of
-/// the channel, its time, its author and its text, and of how many equal ones came before. Notes of the app are skipped.
+/// the channel, its time, its author and its text, and of how many equal ones came before. Notes of the app are
+/// skipped.
 class WhatsAppSource final : public MessageSource
 {
 public:
