@@ -88,7 +88,8 @@ TEST_F(ChatExport, DamagedDiscord)
 
     ImportOptions options;
     options.format = ImportFormat::discord;
-    expect_words(refusal(file("no.json", R"({"messages": []})"), options), {"no.json", "channel", "DiscordChatExporter"});
+    expect_words(refusal(file("no.json", R"({"messages": []})"), options),
+                 {"no.json", "channel", "DiscordChatExporter"});
     expect_words(refusal(file("no.json", R"({"channel": {"id": "5"}})"), options), {"no.json", "messages"});
     const auto with_message = [&](const std::string& message) {
         return refusal(file("one.json", R"({"channel": {"id": "5"}, "messages": [)" + message + "]}"));
@@ -109,8 +110,7 @@ TEST_F(ChatExport, Slack)
         "Tomás Vega 2026-05-01T09:01:00.000400Z: Key is under the blue pot.",
         "iris.h 2026-04-30T08:01:00.000200Z: @Tomás Vega the beans & peas are in: the plan, see #allotment <3",
         "Tomás Vega 2026-04-30T09:00:00.000300Z: Nice! Water them tonight.",
-        "Weather 2026-05-01T08:00:00.000000Z: Frost is possible @here.",
-        "iris.h 2026-05-01T09:00:00.000000Z: "};
+        "Weather 2026-05-01T08:00:00.000000Z: Frost is possible @here.", "iris.h 2026-05-01T09:00:00.000000Z: "};
     EXPECT_EQ(told(messages), expected);
     ASSERT_EQ(messages.size(), 5U);
     EXPECT_EQ(messages[0].channel_id, "DQ7NETTLE");
@@ -172,11 +172,10 @@ TEST_F(ChatExport, WhatsAppOfAndroid)
 {
     const std::vector<UniversalMessage> messages = messages_of(exports / "whatsapp_android.txt");
     const std::vector<std::string> expected{
-        "Noor 2025-12-31T23:59:00.000000Z: Happy new year!\nThe fireworks start in a minute:\n- north bank\n- old bridge",
-        "Bo 2026-01-01T00:00:00.000000Z: Happy new year!",
-        "Bo 2026-01-01T00:00:00.000000Z: Happy new year!",
-        "Noor 2026-01-01T00:03:00.000000Z: ",
-        "+45 12 34 56 78 2026-01-01T00:06:00.000000Z: Who is this: a robot?"};
+        "Noor 2025-12-31T23:59:00.000000Z: Happy new year!\nThe fireworks start in a minute:\n- north bank\n- old "
+        "bridge",
+        "Bo 2026-01-01T00:00:00.000000Z: Happy new year!", "Bo 2026-01-01T00:00:00.000000Z: Happy new year!",
+        "Noor 2026-01-01T00:03:00.000000Z: ", "+45 12 34 56 78 2026-01-01T00:06:00.000000Z: Who is this: a robot?"};
     EXPECT_EQ(told(messages), expected);
     ASSERT_EQ(messages.size(), 5U);
     EXPECT_EQ(messages[0].channel_id, "whatsapp_android");
@@ -192,8 +191,8 @@ TEST_F(ChatExport, WhatsAppOfIPhone)
     const std::vector<UniversalMessage> messages = messages_of(exports / "whatsapp_iphone.txt", options);
     const std::vector<std::string> expected{
         "Ada 2026-01-31T20:05:30.000000Z: Saturday, the ridge walk?",
-        "Emil 2026-01-31T20:06:00.000000Z: Yes: 8:15 at the station", "Emil 2026-01-31T20:07:12.000000Z: ",
-        "Ada 2026-01-31T23:01:00.000000Z: Good night"};
+        "Emil 2026-01-31T20:06:00.000000Z: Yes: 8:15 at the station",
+        "Emil 2026-01-31T20:07:12.000000Z: ", "Ada 2026-01-31T23:01:00.000000Z: Good night"};
     EXPECT_EQ(told(messages), expected);
     EXPECT_EQ(messages.at(0).channel_id, "hiking");
 }

@@ -14,7 +14,8 @@ TEST_F(MessageImporter, MissingFiles)
 {
     write_sample(sample_messages(3));
     expect_refused(directory / "none.jsonl", ImportOptions(), StorageErrc::not_found, {"none.jsonl"});
-    expect_refused(directory.path(), ImportOptions(), StorageErrc::not_found, {directory.path().string()});
+    expect_refused(directory.path(), ImportOptions(), StorageErrc::invalid_argument,
+                   {directory.path().string(), "no Slack export"});
     ImportOptions options;
     options.embeddings = directory / "none.f32";
     expect_refused(directory / "messages.jsonl", options, StorageErrc::not_found, {"none.f32"});

@@ -27,7 +27,7 @@ json::array read_list(const std::filesystem::path& path)
     return std::move(list.get_array());
 }
 
-bool exists(const std::filesystem::path& path)
+bool is_there(const std::filesystem::path& path)
 {
     std::error_code unknown; // then reading it tells
     return std::filesystem::exists(path, unknown) || unknown;
@@ -53,29 +53,43 @@ std::string name_of(const json::object& user)
     return text_field(user, "name");
 }
 
-void replace_all(std::string& text, std::string_view from, std::string_view to)
+/// `&lt;`, `&gt;` and `&amp;` as the characters they stand for.
+std::string decoded(std::string_view text)
 {
-    for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-        text.replace(at, from.size(), to);
+    static constexpr std::array<std::pair<std::string_view, char>, 3> names{
+        {{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}}};
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const auto* const name =
+            std::find_if(names.begin(), names.end(), [&](const auto& one) { return text.starts_with(one.first); });
+        out.push_back(name == names.end() ? text.front() : name->second);
+        text.remove_prefix(name == names.end() ? 1 : name->first.size());
+    }
+    return out;
 }
 
 /// What stands between < and >.
 std::string plain_reference(std::string_view inner, const std::map<std::string, std::string, std::less<>>& users)
 {
     const std::size_t bar = inner.find('|');
-    const std::string label(bar == std::string_view::npos ? std::string_view() : inner.substr(bar + 1));
     const std::string_view target = inner.substr(0, bar);
-    if (target.starts_with('@')) {
-        const auto user = users.find(target.substr(1));
-        return "@" + (!label.empty() ? label : user != users.end() ? user->second : std::string(target.substr(1)));
+    const std::string_view label = bar == std::string_view::npos ? std::string_view() : inner.substr(bar + 1);
+    const char kind = target.empty() ? '\0' : target.front();
+    std::string out;
+    if (kind == '!') { // @here and the like
+        if (label.empty())
+            out.append("@").append(target.substr(1, target.find('^') - 1));
+        else
+            out.append(label);
+    } else if (kind == '@' || kind == '#') {
+        const std::string_view id = target.substr(1);
+        const auto user = kind == '@' ? users.find(id) : users.end();
+        out.append(1, kind).append(!label.empty() ? label : user != users.end() ? std::string_view(user->second) : id);
+    } else {
+        out.append(label.empty() ? target : label);
     }
-    if (target.starts_with('#'))
-        return "#" + (label.empty() ? std::string(target.substr(1)) : label);
-    if (target.starts_with('!')) {
-        std::string name(target.substr(1, target.find('^') - 1));
-        return !label.empty() ? label : "@" + name;
-    }
-    return label.empty() ? std::string(target) : label;
+    return out;
 }
 
 } // namespace
@@ -94,11 +108,7 @@ std::string plain_slack_text(std::string_view text, const std::map<std::string, 
         out += plain_reference(text.substr(open + 1, close - open - 1), users);
         at = close + 1;
     }
-    // The last of them, or "&amp;lt;" would become "<".
-    replace_all(out, "&lt;", "<");
-    replace_all(out, "&gt;", ">");
-    replace_all(out, "&amp;", "&");
-    return out;
+    return decoded(out);
 }
 
 std::string slack_time(std::string_view ts)
@@ -137,7 +147,7 @@ SlackSource::SlackSource(std::filesystem::path folder) : folder_(std::move(folde
 void SlackSource::read_users()
 {
     const std::filesystem::path file = folder_ / "users.json";
-    if (!exists(file))
+    if (!is_there(file))
         return;
     place_ = file.string();
     for (const json::value& user : read_list(file))
@@ -149,7 +159,7 @@ void SlackSource::read_channels()
 {
     for (const std::string_view name : channel_lists) {
         const std::filesystem::path file = folder_ / name;
-        if (!exists(file))
+        if (!is_there(file))
             continue;
         place_ = file.string();
         for (const json::value& channel : read_list(file)) {
