@@ -181,8 +181,8 @@ void ConnectionPool::keep(RestingConnection connection)
     std::deque<RestingConnection> closed;
     const std::lock_guard lock(mutex_);
     closed = overdue(now);
-    // The caller still holds its lease.
-    if (!closed_ && in_use_ - 1 + resting_.size() < settings_.connections)
+    // A lease takes what rests before it opens another one, so there are never more connections than leases.
+    if (!closed_ && resting_.size() < settings_.connections)
         resting_.push_back(std::move(connection));
 }
 

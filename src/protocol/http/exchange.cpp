@@ -201,8 +201,15 @@ private:
     std::optional<Inflater> inflater_;
 };
 
-/// Reads what is there; true when the answer is complete or the connection at its end.
-awaitable<bool> read_available(Stream& stream, Incoming& incoming, Time deadline)
+enum class Progress
+{
+    waiting, ///< for more of the answer
+    done,    ///< the answer is complete
+    at_end   ///< and the connection is closed
+};
+
+/// Reads what is there.
+awaitable<Progress> read_available(Stream& stream, Incoming& incoming, Time deadline)
 {
     for (int step = 1; !incoming.done(); ++step) {
         switch (stream.read_some(incoming.input())) {
@@ -210,18 +217,18 @@ awaitable<bool> read_available(Stream& stream, Incoming& incoming, Time deadline
             co_await incoming.take();
             break;
         case Stream::Read::nothing:
-            co_return false;
+            co_return Progress::waiting;
         case Stream::Read::end:
             co_await incoming.finish(true);
-            co_return true;
+            co_return Progress::at_end;
         case Stream::Read::cut_short:
             co_await incoming.finish(false);
-            co_return true;
+            co_return Progress::at_end;
         }
         if (step % steps_between_pauses == 0)
             co_await stream.pause(deadline);
     }
-    co_return true;
+    co_return Progress::done;
 }
 
 /// True when the whole request was sent; false when the answer came before that.
@@ -238,8 +245,8 @@ awaitable<bool> send(Stream& stream, Outgoing& outgoing, Incoming& incoming, Tim
         report.wrote = report.wrote || sent > 0;
         if (sent == 0) {
             co_await stream.wait(true, true, deadline);
-            const bool ended = co_await read_available(stream, incoming, deadline);
-            if (ended || incoming.head_done())
+            const Progress progress = co_await read_available(stream, incoming, deadline);
+            if (progress != Progress::waiting || incoming.head_done())
                 co_return false;
         } else if (step % steps_between_pauses == 0) {
             co_await stream.pause(deadline);
@@ -267,13 +274,13 @@ awaitable<Response> exchange(Stream& stream, const Request& request, const Reque
             throw;
         write_failure = failure;
     }
-    bool at_end = false;
+    Progress progress = incoming.done() ? Progress::done : Progress::waiting;
     try {
-        while (!at_end && !incoming.done()) {
-            at_end = co_await read_available(stream, incoming, limits.deadline);
-            if (!at_end && write_failure)
+        while (progress == Progress::waiting) {
+            progress = co_await read_available(stream, incoming, limits.deadline);
+            if (progress == Progress::waiting && write_failure)
                 throw Failure(*write_failure);
-            if (!at_end && !incoming.done())
+            if (progress == Progress::waiting)
                 co_await stream.wait(true, false, limits.deadline);
         }
     } catch (const Failure& failure) {
@@ -281,7 +288,7 @@ awaitable<Response> exchange(Stream& stream, const Request& request, const Reque
             throw Failure(*write_failure);
         throw;
     }
-    report.reusable = sent_all && !at_end && incoming.reusable();
+    report.reusable = sent_all && progress == Progress::done && incoming.reusable();
     co_return incoming.result();
 }
 
