@@ -7,7 +7,9 @@ endif()
 find_package(Boost 1.88 CONFIG REQUIRED)
 find_package(Threads REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc i18n)
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)
+# Of answers of HTTP servers.
+find_package(ZLIB REQUIRED)
 # Archives are SQLite files, whatever the backends.
 find_package(SQLite3 3.38 REQUIRED)
 if(WHISPERSTORE_WITH_LOCAL_QDRANT)

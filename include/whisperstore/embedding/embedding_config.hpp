@@ -4,6 +4,7 @@
 
 #include <whisperstore/core/tls_config.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -29,9 +30,16 @@ struct EmbeddingConfig
 
     /// \name openai
     ///@{
-    std::string url;     ///< "https://api.openai.com/v1"; `/embeddings` is appended
-    std::string api_key; ///< a secret; sent as bearer token
-    TlsConfig tls = {};  ///< the URL's scheme says whether it is used
+    std::string url;                                   ///< "https://api.openai.com/v1"; `/embeddings` is appended
+    std::string api_key;                               ///< a secret; sent as bearer token
+    TlsConfig tls = {};                                ///< the URL's scheme says whether it is used
+    std::size_t requests_in_flight = 4;                ///< batches of one call on their way at once, 1-64
+    std::chrono::milliseconds connect_timeout{5'000};  ///< look-up, TCP and TLS
+    std::chrono::milliseconds attempt_timeout{60'000}; ///< of one request; a deadline of the call ends it sooner
+    int max_retries = 3;                               ///< of one request; a retry budget of the call limits them, too
+    /// How vectors are asked for: base64 (a third of the bytes, exact), float, or empty for servers that refuse the
+    /// parameter. Answers are understood in either form.
+    std::string encoding_format = "base64";
     ///@}
 
     /// \name Cache in front of either

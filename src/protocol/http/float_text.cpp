@@ -1,0 +1,160 @@
+#include "protocol/http/float_text.hpp"
+
+#include <whisperstore/core/error.hpp>
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace whisperstore::http {
+
+namespace {
+
+constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::uint8_t no_digit = 0xFF;
+
+constexpr std::array<std::uint8_t, 256> digit_values = [] {
+    std::array<std::uint8_t, 256> values{};
+    values.fill(no_digit);
+    for (std::size_t i = 0; i < alphabet.size(); ++i)
+        values[static_cast<unsigned char>(alphabet[i])] = static_cast<std::uint8_t>(i);
+    return values;
+}();
+
+/// The bits of a float, lowest byte first in memory on any machine.
+std::uint32_t little_endian(std::uint32_t bits) noexcept
+{
+    if constexpr (std::endian::native == std::endian::big)
+        return (bits >> 24U) | ((bits >> 8U) & 0xFF00U) | ((bits << 8U) & 0xFF0000U) | (bits << 24U);
+    return bits;
+}
+
+} // namespace
+
+void append_float_array(std::string& out, std::span<const float> values)
+{
+    constexpr std::size_t longest = 16; // "-1.17549435e-38," in shortest form
+    const std::size_t before = out.size();
+    out.resize(before + 2 + values.size() * longest);
+    char* at = out.data() + before;
+    char* const end = out.data() + out.size();
+    *at++ = '[';
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (!std::isfinite(values[i])) {
+            out.resize(before);
+            throw StorageError(StorageErrc::invalid_argument,
+                               "component " + std::to_string(i) + " of the vector is NaN or infinite");
+        }
+        if (i > 0)
+            *at++ = ',';
+        at = std::to_chars(at, end, values[i]).ptr;
+    }
+    *at++ = ']';
+    out.resize(static_cast<std::size_t>(at - out.data()));
+}
+
+void append_json_string(std::string& out, std::string_view text)
+{
+    out.push_back('"');
+    std::size_t plain = 0; // where what is not yet copied begins
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\')
+            continue;
+        out.append(text.substr(plain, i - plain));
+        plain = i + 1;
+        constexpr std::string_view hex = "0123456789abcdef";
+        switch (c) {
+        case '"':
+        case '\\':
+            out.append(1, '\\').append(1, c);
+            break;
+        case '\n':
+            out.append("\\n");
+            break;
+        case '\r':
+            out.append("\\r");
+            break;
+        case '\t':
+            out.append("\\t");
+            break;
+        default:
+            out.append("\\u00").append(1, hex[static_cast<unsigned char>(c) >> 4U]).append(1, hex[c & 0xF]);
+        }
+    }
+    out.append(text.substr(plain));
+    out.push_back('"');
+}
+
+std::string encode_float_base64(std::span<const float> values)
+{
+    std::string out;
+    out.reserve((values.size() * 4 + 2) / 3 * 4);
+    std::uint32_t group = 0;
+    unsigned bits = 0;
+    const auto put = [&](std::uint32_t byte) {
+        group = (group << 8U) | byte;
+        for (bits += 8; bits >= 6; bits -= 6)
+            out.push_back(alphabet[(group >> (bits - 6)) & 63U]);
+    };
+    for (const float value : values) {
+        const auto word = std::bit_cast<std::uint32_t>(value);
+        for (unsigned shift = 0; shift < 32; shift += 8)
+            put((word >> shift) & 0xFFU);
+    }
+    if (bits > 0)
+        out.push_back(alphabet[(group << (6 - bits)) & 63U]);
+    out.append((4 - out.size() % 4) % 4, '=');
+    return out;
+}
+
+std::vector<float> decode_float_base64(std::string_view text)
+{
+    const auto fail = [] {
+        return StorageError(StorageErrc::syntax, "the vector's text is not base64 of little-endian float32 numbers");
+    };
+    if (text.size() % 4 != 0)
+        throw fail();
+    for (int padding = 0; padding < 2 && text.ends_with('='); ++padding)
+        text.remove_suffix(1);
+    const std::size_t bytes = text.size() / 4 * 3 + (text.size() % 4 == 0 ? 0 : text.size() % 4 - 1);
+    if (bytes % sizeof(float) != 0 || text.size() % 4 == 1)
+        throw fail();
+    std::vector<float> out(bytes / sizeof(float));
+    auto* at = reinterpret_cast<unsigned char*>(out.data());
+    std::uint32_t wrong = 0;
+    const auto value = [&](std::size_t i) {
+        const std::uint8_t digit = digit_values[static_cast<unsigned char>(text[i])];
+        wrong |= digit; // no_digit has the two bits no digit has
+        return static_cast<std::uint32_t>(digit);
+    };
+    std::size_t i = 0;
+    for (; i + 4 <= text.size(); i += 4) {
+        const std::uint32_t group = (value(i) << 18U) | (value(i + 1) << 12U) | (value(i + 2) << 6U) | value(i + 3);
+        *at++ = static_cast<unsigned char>(group >> 16U);
+        *at++ = static_cast<unsigned char>(group >> 8U);
+        *at++ = static_cast<unsigned char>(group);
+    }
+    if (text.size() - i == 2) {
+        const std::uint32_t group = (value(i) << 6U) | value(i + 1);
+        *at++ = static_cast<unsigned char>(group >> 4U);
+        wrong |= (group & 0xFU) == 0 ? 0U : 0xC0U; // bits no encoder writes
+    } else if (text.size() - i == 3) {
+        const std::uint32_t group = (value(i) << 12U) | (value(i + 1) << 6U) | value(i + 2);
+        *at++ = static_cast<unsigned char>(group >> 10U);
+        *at++ = static_cast<unsigned char>(group >> 2U);
+        wrong |= (group & 0x3U) == 0 ? 0U : 0xC0U;
+    }
+    if ((wrong & 0xC0U) != 0)
+        throw fail();
+    if constexpr (std::endian::native == std::endian::big) {
+        for (float& number : out)
+            number = std::bit_cast<float>(little_endian(std::bit_cast<std::uint32_t>(number)));
+    }
+    return out;
+}
+
+} // namespace whisperstore::http
