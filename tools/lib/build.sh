@@ -1,4 +1,4 @@
-# Configuring and building. Sourced after common.sh, boost.sh and hnswlib.sh.
+# Configuring and building. Sourced after common.sh, boost.sh, hnswlib.sh and openvino.sh.
 
 # At least this much memory for each compiler that runs.
 KILOBYTES_PER_JOB=1300000
@@ -21,7 +21,8 @@ configure()
 {
     local preset=$1 folder=$2
     shift 2
-    (cd "$PROJECT" && quietly cmake --preset "$preset" -B "$folder" "-DCMAKE_PREFIX_PATH=$BOOST_PREFIX;$HNSWLIB_PREFIX" "$@")
+    (cd "$PROJECT" && quietly cmake --preset "$preset" -B "$folder" \
+        "-DCMAKE_PREFIX_PATH=$BOOST_PREFIX;$HNSWLIB_PREFIX;$OPENVINO_PREFIX" "$@")
 }
 
 # build FOLDER [CMAKE --build ARGUMENT...]
