@@ -36,8 +36,8 @@ struct EmbeddingConfig
 
     /// \name Cache in front of either
     ///@{
-    std::size_t cache_entries = 10'000;   ///< vectors in memory; 0: none
-    std::filesystem::path cache_file;     ///< SQLite file; empty: memory only
+    std::size_t cache_entries = 10'000;         ///< vectors in memory; 0: none
+    std::filesystem::path cache_file;           ///< SQLite file; empty: memory only
     std::size_t cache_file_entries = 1'000'000; ///< vectors in the file; the least recently used go first
     ///@}
 };
