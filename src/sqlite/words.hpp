@@ -1,12 +1,11 @@
 #pragma once
 // FTS5's own tokenizers: what takes a text apart as an index of words does.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-struct sqlite3;
 
 namespace whisperstore::sqlite {
 
@@ -23,14 +22,14 @@ public:
         kept,  ///< words as they are written, in lower case and without accents
         joined ///< the forms of a word become one: "painted" and "painting" are "paint"
     };
-    /// With a database connection of its own. Throws StorageError unsupported where SQLite has no FTS5.
+    /// Throws StorageError unsupported where SQLite has no FTS5.
     explicit Words(Forms forms);
-    /// On a connection, which outlives it.
-    Words(sqlite3* connection, Forms forms);
     ~Words();
     Words(const Words&) = delete;
     Words& operator=(const Words&) = delete;
 
+    /// Calls `take(word)` for each word of a text, in order; a word is valid during the call.
+    void each(std::string_view text, const std::function<void(std::string_view word)>& take) const;
     /// The words of a text, in order.
     std::vector<std::string> of(std::string_view text) const;
 

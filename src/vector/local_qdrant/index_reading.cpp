@@ -78,7 +78,9 @@ CandidateReading::CandidateReading(CandidateQuery query, std::span<const float> 
 
 void CandidateReading::find(const CheckPoint& check)
 {
-    hits_ = most_similar(selection(), unit_.data(), query_.dense_limit, plan_, check);
+    hits_.clear();
+    if (query_.dense_limit > 0)
+        hits_ = most_similar(selection(), unit_.data(), query_.dense_limit, plan_, check);
     const VectorIndex::Snapshot& snapshot = selection().snapshot();
     newest_ = snapshot.newest();
     documents_ = snapshot.documents();

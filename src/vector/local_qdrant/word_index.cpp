@@ -49,7 +49,7 @@ struct Occurrences
 
 std::vector<Occurrences> find_words(sqlite::Connection& connection, const std::vector<std::string>& words)
 {
-    const sqlite::Words parts(connection.handle(), sqlite::Words::Forms::kept);
+    const sqlite::Words parts(sqlite::Words::Forms::kept);
     std::vector<Occurrences> found;
     sqlite::Statement rows = connection.prepare("SELECT rowid FROM words_1 WHERE words_1 MATCH ?1");
     for (std::size_t i = 0; i < words.size(); ++i)
