@@ -36,6 +36,7 @@ void add_commands(CLI::App& program, Selected& selected)
     add_config_commands(program, selected);
     add_store_commands(program, selected);
     add_import_command(program, selected);
+    add_memory_commands(program, selected);
     add_message_commands(program, selected);
     add_graph_commands(program, selected);
     add_sql_command(program, selected);

@@ -1,6 +1,7 @@
 #include <whisperstore/cache/conversation_cache_manager.hpp>
 #include <whisperstore/core/time.hpp>
 #include <whisperstore/database/abstract_database_adapter.hpp>
+#include <whisperstore/embedding/embedding_provider.hpp>
 #include <whisperstore/metrics/storage_metrics_collector.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
 
@@ -34,9 +35,11 @@ awaitable<json::object> StorageMetricsCollector::collect_vector_metrics(Operatio
     out["total_documents"] = count(co_await vector_db_.get_total_documents());
     out["collections_count"] = count(co_await vector_db_.get_collections_count());
     out["search_response_time_avg"] = co_await vector_db_.get_avg_search_time();
-    out["embedding_cache_hit_rate"] = co_await vector_db_.get_cache_hit_rate();
+    const double of_backend = co_await vector_db_.get_cache_hit_rate();
+    out["embedding_cache_hit_rate"] = embeddings_ ? embeddings_->cache_hit_rate() : of_backend;
     json::object extended;
     extended["vector_database_type"] = vector_db_.vector_database_type();
+    extended["embedding_provider"] = embeddings_ ? embeddings_->provider_type() : std::string_view("none");
     json::array collections;
     const std::vector<std::string> names = co_await vector_db_.list_collections(context);
     for (const std::string& name : names) {

@@ -19,6 +19,8 @@ constexpr auto operations = numbered(std::array{
     Operation{"store_documents", 0, Repeatable::yes, every_layer}, // replaces by id
     Operation{"search_similar", 0, Repeatable::yes, every_layer},
     Operation{"search_batch", 0, Repeatable::yes, every_layer},
+    Operation{"prepare_for_texts", 0, Repeatable::yes, without_time_limits}, // with many documents it takes its time
+    Operation{"search_candidates", 0, Repeatable::yes, every_layer},
     Operation{"get_documents", 0, Repeatable::yes, every_layer},
     Operation{"delete_document", 0, Repeatable::no, every_layer},
     Operation{"delete_documents", 0, Repeatable::no, every_layer},
@@ -89,6 +91,19 @@ public:
     {
         return call<&Vectors::search_batch>(operation("search_batch"), std::move(context), std::move(collection),
                                             std::move(queries));
+    }
+    VectorCapabilities capabilities() const noexcept override { return inner().capabilities(); }
+    awaitable<void> prepare_for_texts(std::string collection, std::string embedding_model,
+                                      OperationContext context) override
+    {
+        return call<&Vectors::prepare_for_texts>(operation("prepare_for_texts"), std::move(context),
+                                                 std::move(collection), std::move(embedding_model));
+    }
+    awaitable<SearchCandidates> search_candidates(std::string collection, CandidateQuery query,
+                                                  OperationContext context) override
+    {
+        return call<&Vectors::search_candidates>(operation("search_candidates"), std::move(context),
+                                                 std::move(collection), std::move(query));
     }
     awaitable<std::vector<VectorDocument>> get_documents(std::string collection, std::vector<std::string> doc_ids,
                                                          OperationContext context) override

@@ -111,6 +111,18 @@ StorageComponents create_components(const StorageConfiguration& configuration,
     return components;
 }
 
+/// Never fails: what takes vectors works without. \returns why there is no provider.
+std::exception_ptr create_embeddings(StorageComponents& components, const StorageConfiguration& configuration)
+{
+    try {
+        components.embeddings = StorageManagerFactory::create_embedding_provider(
+            configuration.embedding, configuration.vector_database.read_only);
+        return nullptr;
+    } catch (const StorageError&) {
+        return std::current_exception();
+    }
+}
+
 /// Connects the components in the layer. An exception leaves those that are open to the caller.
 awaitable<std::exception_ptr> open_components(const StorageComponents& components,
                                               const StorageConfiguration& configuration, OperationContext context)
@@ -152,6 +164,7 @@ awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfigu
                                                                   std::shared_ptr<OperationObserver> observer)
 {
     StorageComponents components = create_components(configuration, observer);
+    std::exception_ptr embedding_failure = create_embeddings(components, configuration);
     std::exception_ptr graph_failure;
     try {
         // Dropped components close themselves, so a failure here leaves nothing open.
@@ -159,7 +172,8 @@ awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfigu
     } catch (...) {
         rethrow_as_storage_error("storage", "initialize_storage_layer");
     }
-    co_return std::make_shared<StorageLayer>(std::move(components), std::move(configuration), std::move(graph_failure));
+    co_return std::make_shared<StorageLayer>(std::move(components), std::move(configuration), std::move(graph_failure),
+                                             std::move(embedding_failure));
 }
 
 awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(const AdaptiveConfigManager& config_manager,

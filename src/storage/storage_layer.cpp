@@ -1,6 +1,7 @@
 #include "core/failure.hpp"
 #include "core/shield.hpp"
 
+#include <whisperstore/embedding/cached_embedding_provider.hpp>
 #include <whisperstore/storage/storage_layer.hpp>
 
 #include <algorithm>
@@ -124,15 +125,18 @@ json::object HealthReport::to_json() const
 }
 
 StorageLayer::StorageLayer(StorageComponents components, StorageConfiguration configuration,
-                           std::exception_ptr graph_failure)
+                           std::exception_ptr graph_failure, std::exception_ptr embedding_failure)
     : components_(std::move(components)),
       configuration_(std::move(configuration)),
+      embedding_failure_(std::move(embedding_failure)),
       graph_failure_(std::move(graph_failure))
 {
     if (!components_.database || !components_.vector_db || !components_.cache)
         throw StorageError(
             StorageErrc::invalid_argument,
             "a storage layer needs a database, a vector database and a cache; only the graph may be absent");
+    if (components_.embeddings)
+        texts_ = std::make_unique<TextMemory>(components_.vector_db, components_.embeddings, components_.database);
 }
 
 StorageLayer::~StorageLayer() = default;
@@ -147,6 +151,46 @@ GraphDatabaseManager& StorageLayer::graph() const
     if (graph_failure_)
         std::rethrow_exception(graph_failure_);
     return *components_.graph;
+}
+
+EmbeddingProvider& StorageLayer::embeddings() const
+{
+    if (components_.embeddings)
+        return *components_.embeddings;
+    if (embedding_failure_)
+        std::rethrow_exception(embedding_failure_);
+    throw StorageError(StorageErrc::unsupported,
+                       "texts cannot be turned into vectors, because no embedding is configured; set "
+                       "WHISPERENGINE_EMBEDDING_TYPE to local or openai, or pass vectors");
+}
+
+TextMemory& StorageLayer::texts(std::string_view operation)
+{
+    require_open(operation);
+    static_cast<void>(embeddings()); // or says why there are none
+    return *texts_;
+}
+
+awaitable<void> StorageLayer::store_text(std::string collection, std::string doc_id, std::string text,
+                                         json::object metadata, OperationContext context)
+{
+    co_await texts("store_text")
+        .store_text(std::move(collection), std::move(doc_id), std::move(text), std::move(metadata), std::move(context));
+}
+
+awaitable<void> StorageLayer::store_texts(std::string collection, std::vector<TextDocument> documents,
+                                          OperationContext context)
+{
+    co_await texts("store_texts").store_texts(std::move(collection), std::move(documents), std::move(context));
+}
+
+awaitable<std::vector<TextResult>> StorageLayer::search_text(std::string collection, std::string query,
+                                                             std::size_t limit, Filter filters,
+                                                             TextSearchOptions options, OperationContext context)
+{
+    TextMemory& memory = texts("search_text");
+    co_return co_await memory.search_text(std::move(collection), std::move(query), limit, std::move(filters),
+                                          std::move(options), std::move(context));
 }
 
 bool StorageLayer::has_graph() const noexcept
@@ -261,6 +305,8 @@ awaitable<void> StorageLayer::close_components()
     steps.push_back([this] { return components_.cache->cleanup(); });
     if (components_.graph)
         steps.push_back([this] { return components_.graph->cleanup(); });
+    if (const auto cached = std::dynamic_pointer_cast<CachedEmbeddingProvider>(components_.embeddings))
+        steps.push_back([cached] { return cached->close(); });
     steps.push_back([this] { return components_.vector_db->cleanup(); });
     steps.push_back([this] { return components_.database->disconnect(); });
     std::exception_ptr first;

@@ -10,6 +10,13 @@
 #if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
 #include <whisperstore/cache/hybrid_conversation_cache.hpp>
 #endif
+#if defined(WHISPERSTORE_HAS_LOCAL_EMBEDDING)
+#include <whisperstore/embedding/local_embedding_provider.hpp>
+#endif
+#if defined(WHISPERSTORE_HAS_OPENAI_EMBEDDING)
+#include <whisperstore/embedding/openai_embedding_provider.hpp>
+#endif
+#include <whisperstore/embedding/cached_embedding_provider.hpp>
 #include <whisperstore/graph/mock_graph_database_manager.hpp>
 
 #include <algorithm>
@@ -28,6 +35,7 @@ constexpr std::array<std::string_view, 6> vector_types{"local_qdrant",   "http_q
                                                        "local_chromadb", "http_chromadb", "distributed_chromadb"};
 constexpr std::array<std::string_view, 3> cache_types{"memory", "redis", "redis_cluster"};
 constexpr std::array<std::string_view, 5> graph_types{"sqlite", "disabled", "neo4j", "neo4j_cluster", "none"};
+constexpr std::array<std::string_view, 3> embedding_types{"local", "openai", "none"};
 
 [[noreturn]] void refuse(std::string_view what, const std::string& type, std::span<const std::string_view> known,
                          const std::vector<std::string>& supported, std::string_view variable)
@@ -68,6 +76,19 @@ std::vector<std::string> StorageManagerFactory::supported_cache_types()
 #if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
     types.emplace_back("memory");
 #endif
+    return types;
+}
+
+std::vector<std::string> StorageManagerFactory::supported_embedding_types()
+{
+    std::vector<std::string> types;
+#if defined(WHISPERSTORE_HAS_LOCAL_EMBEDDING)
+    types.emplace_back("local");
+#endif
+#if defined(WHISPERSTORE_HAS_OPENAI_EMBEDDING)
+    types.emplace_back("openai");
+#endif
+    types.emplace_back("none");
     return types;
 }
 
@@ -113,6 +134,30 @@ StorageManagerFactory::create_graph_manager(GraphDatabaseConfig config,
         return std::make_shared<MockGraphDatabaseManager>(std::move(database));
     }
     refuse("graph", config.type, graph_types, supported_graph_types(), "WHISPERENGINE_GRAPH_DB_TYPE");
+}
+
+std::shared_ptr<EmbeddingProvider> StorageManagerFactory::create_embedding_provider(EmbeddingConfig config,
+                                                                                    bool read_only)
+{
+    if (config.type == "none")
+        return nullptr;
+    std::shared_ptr<EmbeddingProvider> provider;
+#if defined(WHISPERSTORE_HAS_LOCAL_EMBEDDING)
+    if (config.type == "local")
+        provider = std::make_shared<LocalEmbeddingProvider>(config);
+#endif
+#if defined(WHISPERSTORE_HAS_OPENAI_EMBEDDING)
+    if (config.type == "openai")
+        provider = std::make_shared<OpenAIEmbeddingProvider>(config);
+#endif
+    if (!provider)
+        refuse("embedding", config.type, embedding_types, supported_embedding_types(), "WHISPERENGINE_EMBEDDING_TYPE");
+    EmbeddingCacheOptions cache;
+    cache.entries = config.cache_entries;
+    cache.file = config.cache_file;
+    cache.file_entries = config.cache_file_entries;
+    cache.read_only = read_only;
+    return std::make_shared<CachedEmbeddingProvider>(std::move(provider), std::move(cache));
 }
 
 } // namespace whisperstore

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t largest_dimension = 65536;
 constexpr std::size_t longest_id = 1024;
+constexpr std::size_t longest_model_name = 512;
+constexpr std::size_t most_words = 64;
 constexpr std::size_t export_page = 1000;
 
 CollectionConfig collection(std::string description)
@@ -45,6 +47,12 @@ CollectionConfig CollectionConfig::from_json(const json::object& metadata)
             config.description = text_of(value, key);
         } else if (key == "distance_metric") {
             config.distance_metric = text_of(value, key);
+        } else if (key == "embedding_model") {
+            config.embedding_model = text_of(value, key);
+        } else if (key == "lexical") {
+            if (!value.is_bool())
+                refuse("collection metadata: 'lexical' must be true or false");
+            config.lexical = value.get_bool();
         } else if (key == "embedding_dimension") {
             boost::system::error_code error;
             config.embedding_dimension = value.to_number<std::size_t>(error);
@@ -65,6 +73,10 @@ json::object CollectionConfig::to_json() const
     document["description"] = description;
     document["embedding_dimension"] = embedding_dimension;
     document["distance_metric"] = distance_metric;
+    if (!embedding_model.empty())
+        document["embedding_model"] = embedding_model;
+    if (lexical)
+        document["lexical"] = true;
     return document;
 }
 
@@ -105,6 +117,10 @@ void check_collection_config(const CollectionConfig& config)
     if (config.distance_metric != "cosine")
         refuse("distance_metric is '" + config.distance_metric.substr(0, 64) + "'; allowed is cosine");
     text::check(config.description, "collection description");
+    if (config.embedding_model.size() > longest_model_name)
+        refuse("embedding_model has " + std::to_string(config.embedding_model.size()) + " bytes; allowed are up to " +
+               std::to_string(longest_model_name));
+    text::check(config.embedding_model, "embedding_model");
     check_json(json::value(config.metadata), "collection metadata");
 }
 
@@ -146,6 +162,25 @@ void check_document(const VectorDocument& document, std::size_t dimension)
     }
 }
 
+void check_candidate_query(const CandidateQuery& query)
+{
+    if (query.words.size() > most_words)
+        refuse("the query has " + std::to_string(query.words.size()) + " words; allowed are up to " +
+               std::to_string(most_words));
+    for (const std::string& word : query.words)
+        text::check(word, "a word of the query");
+}
+
+void check_embedding_model(std::string_view collection, std::string_view known, std::string_view wanted)
+{
+    if (known.empty() || wanted.empty() || known == wanted)
+        return;
+    throw StorageError(StorageErrc::version_mismatch,
+                       "collection '" + std::string(collection) + "' holds vectors of the model '" +
+                           std::string(known) + "', which cannot be compared with those of '" + std::string(wanted) +
+                           "': use that model, or another collection");
+}
+
 void normalize(std::span<float> embedding) noexcept
 {
     // In double: squares of the largest and smallest floats neither overflow nor vanish there.
@@ -184,6 +219,26 @@ VectorDatabaseManager::search_batch(std::string collection, std::vector<SearchQu
     for (const SearchQuery& query : queries)
         answers.push_back(co_await search_similar(collection, query.embedding, query.limit, query.filters, context));
     co_return answers;
+}
+
+awaitable<SearchCandidates> VectorDatabaseManager::search_candidates(std::string collection, CandidateQuery query,
+                                                                     OperationContext context)
+{
+    check_candidate_query(query);
+    const std::vector<SearchResult> found =
+        co_await search_similar(collection, query.embedding, query.dense_limit, query.filters, context);
+    std::vector<std::string> ids;
+    ids.reserve(found.size());
+    for (const SearchResult& result : found)
+        ids.push_back(result.id);
+    SearchCandidates answer;
+    std::vector<VectorDocument> documents = co_await get_documents(collection, std::move(ids), context);
+    answer.documents = co_await count_documents(std::move(collection), Filter(), std::move(context));
+    auto document = documents.begin();
+    for (const SearchResult& result : found)
+        if (document != documents.end() && document->id == result.id) // else it was deleted meanwhile
+            answer.candidates.push_back(SearchCandidate{std::move(*document++), result.score});
+    co_return answer;
 }
 
 awaitable<std::optional<VectorDocument>> VectorDatabaseManager::get_document(std::string collection, std::string doc_id,

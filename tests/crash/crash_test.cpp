@@ -4,6 +4,7 @@
 #include "crash/oracle.hpp"
 #include "crash/stores.hpp"
 #include "sqlite/connection.hpp"
+#include "support/word_index_check.hpp"
 #include "support/run.hpp"
 #include "support/test_directory.hpp"
 
@@ -89,6 +90,7 @@ TEST_F(Crash, VectorsKeepAcknowledgedWritesAndFindThem)
         run(vectors->cleanup());
         for (const char* collection : {"even", "odd"})
             sqlite::check_file(directory / "vectors" / (std::string(collection) + ".db"), "local_qdrant");
+        EXPECT_EQ(word_index_difference(directory / "vectors/even.db"), "");
         return found;
     });
     EXPECT_GT(searched, 0U);

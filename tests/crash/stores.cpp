@@ -94,8 +94,10 @@ awaitable<void> create_entries(VectorDatabaseManager& vectors)
 {
     CollectionConfig config;
     config.embedding_dimension = vector_dimension;
-    for (const char* collection : collections)
+    for (const char* collection : collections) {
+        config.lexical = collection == collections[0]; // with an index of words, and without
         co_await vectors.create_collection(collection, config);
+    }
 }
 
 awaitable<Entries> read_entries(AbstractDatabaseAdapter& database)

@@ -136,7 +136,7 @@ using Damage = std::pair<const char*, const char*>;
 INSTANTIATE_TEST_SUITE_P(
     LocalQdrant, DamagedArchive,
     testing::Values(Damage{"corrupt", "PRAGMA application_id = 7"},
-                    Damage{"version_mismatch", "PRAGMA user_version = 2"},
+                    Damage{"version_mismatch", "PRAGMA user_version = 3"},
                     Damage{"corrupt", "PRAGMA foreign_keys = OFF; DROP TABLE collections"},
                     Damage{"corrupt", "UPDATE collections SET name = '../escape' WHERE name = 'docs'"},
                     Damage{"corrupt", "UPDATE collections SET name = 'a/b' WHERE name = 'docs'"},

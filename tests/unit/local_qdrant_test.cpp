@@ -308,7 +308,7 @@ TEST_F(LocalQdrant, AFileOfANewerVersionIsLeftAlone)
 {
     create("docs", 3);
     run(vectors->cleanup());
-    edit("docs.db", "PRAGMA user_version = 2");
+    edit("docs.db", "PRAGMA user_version = 3");
     run(vectors->initialize());
     EXPECT_STORAGE_ERROR(run(vectors->count_documents("docs")), version_mismatch);
 }

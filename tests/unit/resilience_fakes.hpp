@@ -300,6 +300,18 @@ public:
         co_await script->step("search_batch " + collection + " " + std::to_string(queries.size()), std::move(context));
         co_return std::vector<std::vector<SearchResult>>();
     }
+    awaitable<void> prepare_for_texts(std::string collection, std::string embedding_model,
+                                      OperationContext context) override
+    {
+        co_await script->step("prepare_for_texts " + collection + " " + embedding_model, std::move(context));
+    }
+    awaitable<SearchCandidates> search_candidates(std::string collection, CandidateQuery query,
+                                                  OperationContext context) override
+    {
+        co_await script->step("search_candidates " + collection + " " + std::to_string(query.words.size()),
+                              std::move(context));
+        co_return SearchCandidates();
+    }
     awaitable<std::vector<VectorDocument>> get_documents(std::string collection, std::vector<std::string> doc_ids,
                                                          OperationContext context) override
     {

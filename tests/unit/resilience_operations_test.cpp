@@ -174,6 +174,8 @@ TEST(DecoratedOperations, Vectors)
         {"store_documents c 1 text", [&](V& v) { run(v.store_document("c", "id", "text", embedding)); }, true},
         {"search_similar c 3 5 " + is_user, [&](V& v) { run(v.search_similar("c", embedding, 5, user)); }, true},
         {"search_batch c 2", [](V& v) { run(v.search_batch("c", std::vector<SearchQuery>(2))); }, true},
+        {"prepare_for_texts c model", [](V& v) { run(v.prepare_for_texts("c", "model")); }, true},
+        {"search_candidates c 0", [](V& v) { run(v.search_candidates("c", CandidateQuery())); }, true},
         {"get_documents c 1", [](V& v) { run(v.get_document("c", "id")); }, true},
         {"delete_document c id", [](V& v) { EXPECT_TRUE(run(v.delete_document("c", "id"))); }},
         {"delete_documents c " + is_user, [&](V& v) { EXPECT_EQ(run(v.delete_documents("c", user)), 3U); }},

@@ -179,11 +179,39 @@ void print_metrics(Invocation& invocation, const json::object& metrics)
     table.print(out);
 }
 
+/// Where vectors of texts come from; `message` where there are none.
+json::object embedding_status(StorageLayer& storage)
+{
+    json::object status;
+    status["type"] = storage.configuration().embedding.type;
+    try {
+        const EmbeddingProvider& provider = storage.embeddings();
+        status["model"] = provider.model_name();
+        status["dimension"] = provider.dimension();
+    } catch (const StorageError& error) {
+        status["message"] = error.message();
+    }
+    return status;
+}
+
+void print_embedding(Invocation& invocation, const json::object& status)
+{
+    std::string line = "Vectors of texts: " + std::string(status.at("type").as_string());
+    if (const json::value* model = status.if_contains("model"))
+        line += ", " + one_line(model->as_string()) + ", " +
+                std::to_string(status.at("dimension").to_number<std::uint64_t>()) + " dimensions";
+    else
+        line += "; " + one_line(status.at("message").as_string());
+    invocation.out().line();
+    invocation.out().line(line);
+}
+
 Exit show_status(Invocation& invocation)
 {
     const AdaptiveConfigManager manager = invocation.configure();
     OpenStorage storage = invocation.open(manager, Access::read);
     const HealthReport health = invocation.run(storage->health(invocation.context()));
+    const json::object embedding = embedding_status(*storage);
     std::vector<TableCount> counts;
     json::object metrics;
     if (health.status != HealthStatus::down) {
@@ -197,6 +225,7 @@ Exit show_status(Invocation& invocation)
     if (invocation.json()) {
         json::object document = health.to_json();
         document["data_dir"] = manager.get_storage_configuration().data_dir.string();
+        document["embedding"] = embedding;
         json::object rows;
         for (const TableCount& count : counts)
             rows[count.table] = json_integer(count.rows);
@@ -206,6 +235,7 @@ Exit show_status(Invocation& invocation)
         return exit;
     }
     print_health(invocation, health);
+    print_embedding(invocation, embedding);
     if (!counts.empty()) {
         print_contents(invocation, counts, metrics);
         print_metrics(invocation, metrics);

@@ -74,12 +74,44 @@ void print_messages(Output& out, const Terminal& terminal, const std::vector<Cac
     }
 }
 
+namespace {
+
+/// "similarity 0.41 + words 0.40 (dance, studio) + neighbour 0.12; cosine 0.55".
+std::string explained(const ScoreParts& parts)
+{
+    std::string line = "similarity " + fixed(parts.similarity, 2);
+    const auto add = [&](std::string_view name, double part) {
+        if (part != 0)
+            line += " + " + std::string(name) + " " + fixed(part, 2);
+    };
+    add("words", parts.words);
+    if (!parts.matched_words.empty()) {
+        std::string words;
+        for (const std::string& word : parts.matched_words)
+            words += (words.empty() ? "" : ", ") + word;
+        line += " (" + one_line(words) + ")";
+    }
+    add("neighbour", parts.neighbour);
+    add("recency", parts.recency);
+    add("importance", parts.importance);
+    return line + "; cosine " + fixed(parts.cosine, 2);
+}
+
+} // namespace
+
 void print_memories(Output& out, const Terminal& terminal, const std::vector<SearchResult>& memories,
                     const std::string& indent)
 {
+    for (const SearchResult& memory : memories)
+        print_memory(out, terminal, memory, std::nullopt, indent);
+}
+
+void print_memory(Output& out, const Terminal& terminal, const SearchResult& memory,
+                  const std::optional<ScoreParts>& parts, const std::string& indent)
+{
     constexpr std::size_t bar_width = 10;
     const std::string inner = indent + std::string(7, ' ');
-    for (const SearchResult& memory : memories) {
+    {
         std::string line = indent + terminal.paint(Tone::strong, pad_left(fixed(memory.score, 2), 5)) + "  " +
                            terminal.paint(Tone::cyan, bar(memory.score, bar_width)) + "  ";
         std::string name = metadata_text(memory.metadata, "username");
@@ -93,6 +125,8 @@ void print_memories(Output& out, const Terminal& terminal, const std::vector<Sea
         out.line(line);
         for (const std::string& text : lines_of(terminal, memory.content, display_width(inner)))
             out.line(inner + text);
+        if (parts)
+            out.line(inner + terminal.paint(Tone::quiet, explained(*parts)));
     }
 }
 

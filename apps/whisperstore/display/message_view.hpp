@@ -5,6 +5,7 @@
 #include "display/terminal.hpp"
 
 #include <whisperstore/cache/conversation_cache_manager.hpp>
+#include <whisperstore/storage/text_memory.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
 
 #include <string>
@@ -22,6 +23,10 @@ void print_messages(Output& out, const Terminal& terminal, const std::vector<Cac
 /// Found memories: score as a bar, who, where and when, the text.
 void print_memories(Output& out, const Terminal& terminal, const std::vector<SearchResult>& memories,
                     const std::string& indent = {});
+
+/// One of them, and what its score is made of where that is known.
+void print_memory(Output& out, const Terminal& terminal, const SearchResult& memory,
+                  const std::optional<ScoreParts>& parts, const std::string& indent = {});
 
 /// id, score, content, metadata.
 json::object to_json(const SearchResult& result);

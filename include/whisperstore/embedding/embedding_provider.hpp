@@ -38,6 +38,8 @@ public:
     virtual std::string_view model_name() const noexcept = 0;
     /// "local", "openai", …
     virtual std::string_view provider_type() const noexcept = 0;
+    /// Share of texts that did not have to be embedded, 0-1; 0 without a cache.
+    virtual double cache_hit_rate() const noexcept { return 0; }
 };
 
 /// What embed() demands of texts. \throws StorageError invalid_argument that names the first wrong text's place.

@@ -13,6 +13,7 @@ namespace whisperstore {
 class AbstractDatabaseAdapter;
 class VectorDatabaseManager;
 class ConversationCacheManager;
+class EmbeddingProvider;
 
 /// Collects performance metrics across all storage backends. Rates and hit rates are 0-1, times
 /// milliseconds, memory MiB, all since the store was opened. Holds no state; thread safe.
@@ -25,6 +26,9 @@ public:
     explicit StorageMetricsCollector(const Layer& storage_layer)
         : StorageMetricsCollector(storage_layer.database(), storage_layer.vector_db(), storage_layer.cache())
     {
+        if constexpr (requires { storage_layer.has_embeddings(), storage_layer.embeddings(); })
+            if (storage_layer.has_embeddings())
+                embeddings_ = &storage_layer.embeddings();
     }
     StorageMetricsCollector(AbstractDatabaseAdapter& database, VectorDatabaseManager& vector_db,
                             ConversationCacheManager& cache) noexcept
@@ -46,6 +50,7 @@ private:
     AbstractDatabaseAdapter& database_;
     VectorDatabaseManager& vector_db_;
     ConversationCacheManager& cache_;
+    const EmbeddingProvider* embeddings_ = nullptr; // of the layer, where it has one
 };
 
 } // namespace whisperstore

@@ -9,7 +9,9 @@
 #include <whisperstore/core/json.hpp>
 #include <whisperstore/core/operation_context.hpp>
 #include <whisperstore/database/abstract_database_adapter.hpp>
+#include <whisperstore/embedding/embedding_provider.hpp>
 #include <whisperstore/graph/graph_database_manager.hpp>
+#include <whisperstore/storage/text_memory.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
 
 #include <exception>
@@ -60,6 +62,8 @@ struct StorageComponents
     std::shared_ptr<VectorDatabaseManager> vector_db;
     std::shared_ptr<ConversationCacheManager> cache;
     std::shared_ptr<GraphDatabaseManager> graph;
+    /// Null: callers pass vectors.
+    std::shared_ptr<EmbeddingProvider> embeddings = nullptr;
 };
 
 /// The storage of an assistant: database, vectors, cache and graph, from initialize_storage_layer().
@@ -67,9 +71,10 @@ struct StorageComponents
 class StorageLayer
 {
 public:
-    /// Takes components that are connected. `graph_failure` says why a configured graph is not ready.
+    /// Takes components that are connected. `graph_failure` says why a configured graph is not ready,
+    /// `embedding_failure` why a configured embedding provider is not.
     StorageLayer(StorageComponents components, StorageConfiguration configuration,
-                 std::exception_ptr graph_failure = nullptr);
+                 std::exception_ptr graph_failure = nullptr, std::exception_ptr embedding_failure = nullptr);
     /// Does not wait for the network: call close() first where that matters.
     ~StorageLayer();
     StorageLayer(const StorageLayer&) = delete;
@@ -83,6 +88,25 @@ public:
     GraphDatabaseManager& graph() const;
     /// Whether the graph is there to be used.
     bool has_graph() const noexcept;
+
+    /// Turns texts into vectors. \throws StorageError unsupported when the configuration has none; why there is none
+    /// otherwise. What takes vectors works all the same.
+    EmbeddingProvider& embeddings() const;
+    bool has_embeddings() const noexcept { return components_.embeddings != nullptr; }
+
+    /// \name Texts
+    /// As TextMemory does with this layer's vector database, embeddings and `messages`.
+    /// \throws StorageError of embeddings() as well.
+    ///@{
+    awaitable<void> store_text(std::string collection, std::string doc_id, std::string text,
+                               json::object metadata = json::object(), OperationContext context = OperationContext());
+    awaitable<void> store_texts(std::string collection, std::vector<TextDocument> documents,
+                                OperationContext context = OperationContext());
+    awaitable<std::vector<TextResult>> search_text(std::string collection, std::string query, std::size_t limit = 10,
+                                                   Filter filters = Filter(),
+                                                   TextSearchOptions options = TextSearchOptions(),
+                                                   OperationContext context = OperationContext());
+    ///@}
 
     /// Secrets in the clear: show its to_json() only.
     const StorageConfiguration& configuration() const noexcept { return configuration_; }
@@ -98,6 +122,7 @@ public:
     awaitable<void> close();
 
 private:
+    TextMemory& texts(std::string_view operation);
     void require_open(std::string_view operation) const;
     awaitable<void> close_components();
     awaitable<std::vector<ComponentHealth>> probe_all(OperationContext context);
@@ -106,6 +131,8 @@ private:
 
     StorageComponents components_;
     StorageConfiguration configuration_;
+    const std::exception_ptr embedding_failure_;
+    std::unique_ptr<TextMemory> texts_;
     mutable std::mutex mutex_; // of graph_failure_ and closed_
     std::exception_ptr graph_failure_;
     bool closed_ = false;

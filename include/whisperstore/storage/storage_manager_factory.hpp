@@ -6,6 +6,8 @@
 #include <whisperstore/cache/conversation_cache_manager.hpp>
 #include <whisperstore/database/abstract_database_adapter.hpp>
 #include <whisperstore/database/database_config.hpp>
+#include <whisperstore/embedding/embedding_config.hpp>
+#include <whisperstore/embedding/embedding_provider.hpp>
 #include <whisperstore/graph/graph_database_config.hpp>
 #include <whisperstore/graph/graph_database_manager.hpp>
 #include <whisperstore/vector/vector_database_config.hpp>
@@ -32,12 +34,17 @@ public:
     static std::shared_ptr<GraphDatabaseManager>
     create_graph_manager(GraphDatabaseConfig config, std::shared_ptr<AbstractDatabaseAdapter> database);
 
+    /// A provider behind its cache (CachedEmbeddingProvider). Nothing is loaded, opened or connected before its first
+    /// use. \param read_only the cache's file is only read. \returns null for `none`.
+    static std::shared_ptr<EmbeddingProvider> create_embedding_provider(EmbeddingConfig config, bool read_only = false);
+
     /// \name The types this build contains
     ///@{
     static std::vector<std::string> supported_database_types();
     static std::vector<std::string> supported_vector_types();
     static std::vector<std::string> supported_cache_types();
     static std::vector<std::string> supported_graph_types();
+    static std::vector<std::string> supported_embedding_types();
     ///@}
 };
 

@@ -30,6 +30,10 @@ namespace whisperstore {
 /// Memory: the vectors (4 bytes a dimension), the graphs (about 150 bytes a document, and with `hnsw_quantization` int8
 /// a byte a dimension) and what filters can address of the metadata; content and full metadata stay in the file.
 ///
+/// Collections of texts have an index of their words (docs/text-search.md), FTS5 in the collection's file and changed
+/// together with the documents; collections that only get vectors have none and never pay for one. The words of deleted
+/// texts are taken out of the file by cleanup(), or by the next initialize() after a crash.
+///
 /// One process writes a folder: a second writer gets `unavailable` naming the holder. With
 /// `read_only` the manager opens beside it and sees its commits, and new and deleted collections,
 /// on the next call. A damaged collection is `corrupt` for every operation on it but
@@ -65,6 +69,11 @@ public:
     awaitable<std::vector<SearchResult>> search_similar(std::string collection, std::span<const float> query_embedding,
                                                         std::size_t limit, Filter filters = Filter(),
                                                         OperationContext context = OperationContext()) override;
+    VectorCapabilities capabilities() const noexcept override;
+    awaitable<void> prepare_for_texts(std::string collection, std::string embedding_model,
+                                      OperationContext context = OperationContext()) override;
+    awaitable<SearchCandidates> search_candidates(std::string collection, CandidateQuery query,
+                                                  OperationContext context = OperationContext()) override;
     awaitable<std::vector<VectorDocument>> get_documents(std::string collection, std::vector<std::string> doc_ids,
                                                          OperationContext context = OperationContext()) override;
     awaitable<bool> delete_document(std::string collection, std::string doc_id,

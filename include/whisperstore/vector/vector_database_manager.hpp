@@ -26,10 +26,15 @@ struct CollectionConfig
     std::string description;
     std::size_t embedding_dimension = 384; ///< 1-65536
     std::string distance_metric = "cosine";
-    json::object metadata; ///< any further facts, returned as stored; not part of the shape
+    /// Name of the model whose vectors it holds (EmbeddingProvider::model_name()); empty: not known yet. Once known it
+    /// stays, and the vectors of another model are refused.
+    std::string embedding_model = {};
+    /// Whether its texts are searched by their words as well (VectorCapabilities::lexical); once it is, it stays so.
+    bool lexical = false;
+    json::object metadata = {}; ///< any further facts, returned as stored; not part of the shape
 
-    /// From the reference's dictionary (`description`, `embedding_dimension`, `distance_metric`;
-    /// other keys go to metadata). \throws StorageError invalid_argument.
+    /// From the reference's dictionary (`description`, `embedding_dimension`, `distance_metric`, and `embedding_model`
+    /// and `lexical`; other keys go to metadata). \throws StorageError invalid_argument.
     static CollectionConfig from_json(const json::object& metadata);
     json::object to_json() const;
 };
@@ -64,6 +69,41 @@ struct SearchQuery
     std::vector<float> embedding;
     std::size_t limit = 10;
     Filter filters;
+};
+
+/// What a backend can do beyond what all must.
+struct VectorCapabilities
+{
+    bool lexical = false; ///< it keeps an index of words, so that texts are found by them
+};
+
+/// What search_candidates() looks for.
+struct CandidateQuery
+{
+    std::vector<float> embedding;
+    /// Words to look for, at most 64; each as a person writes it: forms of a word are the backend's matter. Never a
+    /// query language: whatever they contain is a word, or several.
+    std::vector<std::string> words;
+    std::size_t dense_limit = 30;   ///< the most similar documents
+    std::size_t lexical_limit = 30; ///< those that contain the rarest of the words
+    Filter filters;
+};
+
+/// A document that may answer a query.
+struct SearchCandidate
+{
+    VectorDocument document;
+    double similarity = 0; ///< cosine, in [-1, 1]
+};
+
+/// The answer of search_candidates(): what a ranking (rank_hybrid()) starts from.
+struct SearchCandidates
+{
+    std::vector<SearchCandidate> candidates; ///< each once, by similarity, ties by id
+    bool lexical = false;                    ///< whether words were looked up
+    std::uint64_t documents = 0;             ///< of the collection
+    /// How many documents of the whole collection contain each word, in the order of the query; empty unless `lexical`.
+    std::vector<std::uint64_t> word_documents;
 };
 
 /// Counts of one collection.
@@ -106,8 +146,9 @@ public:
     /// Closes it. A second call does nothing.
     virtual awaitable<void> cleanup() = 0;
 
-    /// Creates a collection. The same shape (dimension and metric) again is a no-op, another shape
-    /// is `already_exists`.
+    /// Creates a collection. The same shape (dimension and metric) again changes nothing but this: a model that was not
+    /// known yet is remembered, and an index of words is added where one is asked for. Another shape is
+    /// `already_exists`, another model than the known one `version_mismatch`.
     virtual awaitable<void> create_collection(std::string collection_name, CollectionConfig config,
                                               OperationContext context = OperationContext()) = 0;
     /// The reference's form, from a dictionary.
@@ -140,6 +181,20 @@ public:
     virtual awaitable<std::vector<std::vector<SearchResult>>>
     search_batch(std::string collection, std::vector<SearchQuery> queries,
                  OperationContext context = OperationContext());
+
+    /// What the backend can do beyond what all must.
+    virtual VectorCapabilities capabilities() const noexcept { return {}; }
+    /// Makes a collection ready for texts: remembers the model that its vectors come from (empty: as it was) and, where
+    /// the backend can, makes an index of the words of its documents, which all later writes keep. Making it takes
+    /// about 40 s a million documents, during which writes wait. Again with the same model: nothing.
+    /// \throws StorageError version_mismatch: the collection holds vectors of another model (the message names both).
+    virtual awaitable<void> prepare_for_texts(std::string collection, std::string embedding_model,
+                                              OperationContext context = OperationContext()) = 0;
+    /// Documents that may answer a query: the most similar ones, and those that contain the rarest of the words; only
+    /// such that match. Where the backend or the collection has no index of words: the most similar ones, and the
+    /// answer says so. The filter holds inside both searches, so each brings its limit wherever that many match.
+    virtual awaitable<SearchCandidates> search_candidates(std::string collection, CandidateQuery query,
+                                                          OperationContext context = OperationContext());
 
     /// One document, or nothing.
     awaitable<std::optional<VectorDocument>> get_document(std::string collection, std::string doc_id,
@@ -207,6 +262,10 @@ void check_document_id(std::string_view id);
 void check_document(const VectorDocument& document, std::size_t dimension);
 /// \throws StorageError invalid_argument: wrong dimension, NaN, infinity, all zero.
 void check_embedding(std::span<const float> embedding, std::size_t dimension);
+/// \throws StorageError invalid_argument: more than 64 words, or one that is no UTF-8 without NUL.
+void check_candidate_query(const CandidateQuery& query);
+/// \throws StorageError version_mismatch naming both unless they are the same or one of them is empty.
+void check_embedding_model(std::string_view collection, std::string_view known, std::string_view wanted);
 /// Divides by the length. The embedding must have passed check_embedding().
 void normalize(std::span<float> embedding) noexcept;
 

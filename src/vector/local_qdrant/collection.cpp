@@ -59,7 +59,10 @@ Collection::Collection(std::string name, Options options, const CheckPoint& chec
     try {
         store_ = std::make_unique<sqlite::Store>(store, [&](sqlite::Connection& connection) {
             config_ = read_own_collection(connection).config;
-            index_ = std::make_shared<LiveIndex>(config_.embedding_dimension);
+            dimension_ = config_.embedding_dimension;
+            if (!options_.read_only)
+                words_->open(connection, config_.lexical);
+            index_ = std::make_shared<LiveIndex>(dimension_);
             index_->load(connection, check);
         });
         GraphKeeper::Options graphs;
@@ -87,25 +90,105 @@ Collection::~Collection()
 void Collection::close() noexcept
 {
     graphs_->stop();
+    erase_words();
     store_->close();
+}
+
+void Collection::erase_words() noexcept
+{
+    if (!words_->has_erasures())
+        return;
+    try {
+        store_->submit_unawaited(std::make_shared<EraseWordsJob>(words_));
+    } catch (const StorageError&) {
+        // Closed already; the next opening does it.
+    }
+}
+
+CollectionConfig Collection::config() const
+{
+    const std::lock_guard lock(config_mutex_);
+    return config_;
+}
+
+awaitable<CollectionConfig> Collection::current_config(OperationContext context)
+{
+    if (!options_.read_only)
+        co_return config();
+    auto found = std::make_shared<CollectionConfig>();
+    std::function<void(sqlite::Connection&)> work = [found](sqlite::Connection& connection) {
+        *found = read_own_collection(connection).config;
+    };
+    co_await store_->read_inline(std::move(work), std::move(context));
+    co_return std::move(*found);
+}
+
+awaitable<void> Collection::prepare_for_texts(std::string embedding_model, bool lexical, OperationContext context)
+{
+    CollectionConfig wanted = config();
+    check_embedding_model(name_, wanted.embedding_model, embedding_model);
+    if (wanted.embedding_model.empty())
+        wanted.embedding_model = embedding_model;
+    wanted.lexical = wanted.lexical || lexical;
+    check_collection_config(wanted);
+    std::function<void(sqlite::Connection&)> work = [this, wanted](sqlite::Connection& connection) {
+        const CollectionConfig known = config(); // another caller may have been first
+        check_embedding_model(name_, known.embedding_model, wanted.embedding_model);
+        if (known.embedding_model == wanted.embedding_model && (words_->active() || !wanted.lexical))
+            return;
+        connection.execute("BEGIN IMMEDIATE");
+        try {
+            {
+                const std::string metadata = stored_metadata(wanted);
+                sqlite::Statement update = connection.prepare("UPDATE collections SET metadata = ?1");
+                update.bind_text(1, metadata);
+                update.run();
+            }
+            if (wanted.lexical)
+                words_->make(connection);
+            connection.execute("COMMIT");
+        } catch (...) {
+            if (connection.in_transaction())
+                connection.execute("ROLLBACK");
+            throw;
+        }
+        if (wanted.lexical)
+            words_->found();
+        const std::lock_guard lock(config_mutex_);
+        config_ = wanted;
+    };
+    if (wanted.embedding_model == config().embedding_model && (words_->active() || !wanted.lexical))
+        co_return;
+    co_await store_->exclusive(std::move(work), std::move(context));
+}
+
+awaitable<SearchCandidates> Collection::candidates(CandidateQuery query, OperationContext context)
+{
+    check_candidate_query(query);
+    check_embedding(query.embedding, dimension_);
+    std::vector<float> unit = query.embedding;
+    normalize(unit);
+    auto reading = std::make_shared<CandidateReading>(std::move(query), unit, options_.breadth);
+    co_await read(reading, std::move(context));
+    co_return std::move(reading->answer);
 }
 
 awaitable<void> Collection::store(std::vector<VectorDocument> documents, OperationContext context)
 {
     for (VectorDocument& document : documents) {
-        check_document(document, config_.embedding_dimension);
+        check_document(document, dimension_);
         normalize(document.embedding);
     }
     if (documents.empty())
         co_return;
-    auto job = std::make_shared<StoreJob>(index_, std::move(documents));
+    auto job = std::make_shared<StoreJob>(index_, words_, std::move(documents));
     co_await store_->submit(std::move(job), std::move(context));
 }
 
 awaitable<bool> Collection::remove(std::string id, OperationContext context)
 {
     check_document_id(id);
-    auto job = std::make_shared<DeleteJob>(index_, std::move(id));
+    auto job = std::make_shared<DeleteJob>(index_, words_, std::move(id));
     co_await store_->submit(job, std::move(context));
     co_return job->existed();
 }
@@ -116,7 +199,7 @@ awaitable<std::uint64_t> Collection::remove_matching(Filter filter, OperationCon
         throw StorageError(StorageErrc::invalid_argument,
                            "an empty filter would delete every document: delete the collection instead");
     co_await catch_up(context);
-    auto job = std::make_shared<DeleteMatchingJob>(index_, std::move(filter));
+    auto job = std::make_shared<DeleteMatchingJob>(index_, words_, std::move(filter));
     co_await store_->submit(job, std::move(context));
     co_return job->count();
 }
@@ -225,7 +308,7 @@ awaitable<void> Collection::read_settled(std::shared_ptr<IndexReading> reading, 
 awaitable<std::vector<SearchResult>> Collection::search(std::span<const float> embedding, std::size_t limit,
                                                         Filter filter, OperationContext context)
 {
-    check_embedding(embedding, config_.embedding_dimension);
+    check_embedding(embedding, dimension_);
     if (limit == 0)
         co_return std::vector<SearchResult>();
     std::vector<float> query(embedding.begin(), embedding.end());
@@ -258,7 +341,7 @@ awaitable<std::vector<VectorDocument>> Collection::get(std::vector<std::string> 
                 row.reset();
                 row.bind_text(1, id);
                 if (row.step())
-                    found->push_back(read_document(connection, row, 0, config_.embedding_dimension));
+                    found->push_back(read_document(connection, row, 0, dimension_));
             }
         }
         connection.prepare("COMMIT").run();
@@ -292,7 +375,7 @@ std::vector<VectorDocument> Collection::page_by_rows(sqlite::Connection& connect
     while (documents.size() < limit && rows.step())
         if (filter.matches_everything() ||
             filter.matches(decode_metadata(connection, rows.column_text(2), rows.column_text(0))))
-            documents.push_back(read_document(connection, rows, 0, config_.embedding_dimension));
+            documents.push_back(read_document(connection, rows, 0, dimension_));
     return documents;
 }
 
@@ -310,8 +393,7 @@ awaitable<Page<VectorDocument>> Collection::scroll(std::size_t page_size, std::o
     Page<VectorDocument> page;
     co_await catch_up(context);
     if (page_by_index(filter, page_size)) {
-        auto reading =
-            std::make_shared<PageReading>(std::move(filter), config_.embedding_dimension, std::move(after), limit);
+        auto reading = std::make_shared<PageReading>(std::move(filter), dimension_, std::move(after), limit);
         co_await read(reading, std::move(context));
         page.items = std::move(reading->documents);
     } else {

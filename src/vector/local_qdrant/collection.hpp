@@ -7,6 +7,7 @@
 #include "vector/local_qdrant/live_index.hpp"
 #include "vector/local_qdrant/search_pool.hpp"
 #include "vector/local_qdrant/store_directory.hpp"
+#include "vector/local_qdrant/word_index.hpp"
 
 namespace whisperstore::local_qdrant {
 
@@ -33,7 +34,10 @@ public:
     Collection(const Collection&) = delete;
     Collection& operator=(const Collection&) = delete;
 
-    const CollectionConfig& config() const noexcept { return config_; }
+    /// As far as this process knows.
+    CollectionConfig config() const;
+    /// As the file has it: another process may have made the collection ready for texts.
+    awaitable<CollectionConfig> current_config(OperationContext context);
     const FileIdentity& identity() const noexcept { return options_.identity; }
 
     awaitable<void> store(std::vector<VectorDocument> documents, OperationContext context);
@@ -42,6 +46,9 @@ public:
 
     awaitable<std::vector<SearchResult>> search(std::span<const float> embedding, std::size_t limit, Filter filter,
                                                 OperationContext context);
+    awaitable<SearchCandidates> candidates(CandidateQuery query, OperationContext context);
+    /// See VectorDatabaseManager::prepare_for_texts(); `lexical`: whether an index of words is made.
+    awaitable<void> prepare_for_texts(std::string embedding_model, bool lexical, OperationContext context);
     awaitable<std::vector<VectorDocument>> get(std::vector<std::string> ids, OperationContext context);
     awaitable<Page<VectorDocument>> scroll(std::size_t page_size, std::optional<PageCursor> cursor, Filter filter,
                                            OperationContext context);
@@ -58,6 +65,7 @@ public:
     const GraphKeeper& graphs() const noexcept { return *graphs_; }
 
 private:
+    void erase_words() noexcept;
     awaitable<void> catch_up(OperationContext context);
     void take_changes(sqlite::Connection& connection);
     awaitable<void> read(std::shared_ptr<IndexReading> reading, OperationContext context);
@@ -68,8 +76,11 @@ private:
 
     const std::string name_;
     const Options options_;
+    std::size_t dimension_ = 0;
+    mutable std::mutex config_mutex_;
     CollectionConfig config_;
     std::shared_ptr<LiveIndex> index_;
+    std::shared_ptr<WordIndex> words_ = std::make_shared<WordIndex>();
     std::shared_ptr<GraphKeeper> graphs_;
     std::mutex catching_up_; // read-only: one at a time brings the index up to date
     std::atomic<std::uint64_t> inline_reads_{0};

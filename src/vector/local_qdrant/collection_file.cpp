@@ -1,5 +1,7 @@
 #include "vector/local_qdrant/collection_file.hpp"
 
+#include "vector/about_text.hpp"
+
 #include <whisperstore/core/error.hpp>
 
 #include <bit>
@@ -12,6 +14,9 @@ namespace {
 
 constexpr std::int64_t application_id = 0x57537664; // "WSvd"
 constexpr std::int64_t format_version = 1;
+constexpr std::int64_t newest_format_version = 2; // with an index of words
+constexpr std::string_view model_key = "embedding_model";
+constexpr std::string_view lexical_key = "lexical";
 // Read-only openers that stayed away for more deletions than this read the collection anew.
 constexpr std::int64_t deletions_kept = 100'000;
 constexpr std::int64_t deletions_between_trims = 1024;
@@ -58,12 +63,22 @@ CREATE TABLE deletions (
                        "; PRAGMA user_version=" + std::to_string(format_version));
 }
 
+std::string stored_metadata(const CollectionConfig& config)
+{
+    json::object metadata = config.metadata;
+    if (!config.embedding_model.empty())
+        metadata[model_key] = config.embedding_model;
+    if (config.lexical)
+        metadata[lexical_key] = true;
+    return json::serialize(metadata);
+}
+
 std::int64_t insert_collection(sqlite::Connection& connection, std::string_view name, const CollectionConfig& config)
 {
     sqlite::Statement insert = connection.prepare(
         "INSERT INTO collections (name, embedding_dimension, distance_metric, description, metadata) "
         "VALUES (?1, ?2, ?3, ?4, ?5)");
-    const std::string metadata = json::serialize(config.metadata);
+    const std::string metadata = stored_metadata(config);
     insert.bind_text(1, name);
     insert.bind(2, static_cast<std::int64_t>(config.embedding_dimension));
     insert.bind_text(3, config.distance_metric);
@@ -77,11 +92,28 @@ void check_marks(sqlite::Connection& connection)
 {
     if (connection.query_int("PRAGMA application_id") != application_id)
         throw_corrupt(connection, "is a SQLite database, but not one of vectors");
-    if (connection.query_int("PRAGMA user_version") > format_version)
+    if (connection.query_int("PRAGMA user_version") > newest_format_version)
         throw StorageError(StorageErrc::version_mismatch,
                            connection.options().path.string() + " was written by a newer whisperstore: use that one",
                            ErrorDetails{std::string(backend)});
 }
+
+namespace {
+
+/// Out of the metadata, where they are what they should be: older programs stored any metadata.
+void take_settings(CollectionConfig& config)
+{
+    if (const json::value* model = config.metadata.if_contains(model_key); model && model->is_string()) {
+        config.embedding_model = model->get_string();
+        config.metadata.erase(model_key);
+    }
+    if (const json::value* lexical = config.metadata.if_contains(lexical_key); lexical && lexical->is_bool()) {
+        config.lexical = lexical->get_bool();
+        config.metadata.erase(lexical_key);
+    }
+}
+
+} // namespace
 
 std::vector<StoredCollection> read_collections(sqlite::Connection& connection)
 {
@@ -99,6 +131,7 @@ std::vector<StoredCollection> read_collections(sqlite::Connection& connection)
             stored.config.distance_metric = rows.column_text(3);
             stored.config.description = rows.column_text(4);
             stored.config.metadata = parse_json_object(rows.column_text(5), "metadata");
+            take_settings(stored.config);
             check_collection_config(stored.config);
         } catch (const StorageError& error) {
             throw_corrupt(connection, "holds a collection that cannot be: " + error.message());
@@ -124,6 +157,7 @@ DocumentRow make_row(const VectorDocument& unit_document)
     row.embedding.assign(bytes.begin(), bytes.end());
     row.metadata = json::serialize(unit_document.metadata);
     row.content = unit_document.content;
+    row.about = about_text(unit_document.metadata);
     return row;
 }
 

@@ -13,6 +13,8 @@ constexpr int file_page_size = 8192; // five vectors of 384 dimensions to a page
 
 /// Makes tables and marks in an empty database.
 void create_layout(sqlite::Connection& connection);
+/// What of a collection's facts goes by the column `metadata`.
+std::string stored_metadata(const CollectionConfig& config);
 /// Adds a collection and returns its number.
 std::int64_t insert_collection(sqlite::Connection& connection, std::string_view name, const CollectionConfig& config);
 
@@ -37,6 +39,7 @@ struct DocumentRow
     Blob embedding;
     std::string metadata;
     std::string content;
+    std::string about; ///< about_text()
 };
 DocumentRow make_row(const VectorDocument& unit_document);
 /// Inserts or replaces, and returns the number of this version: larger than every one before.

@@ -4,6 +4,8 @@
 #include "vector/local_qdrant/collection_file.hpp"
 #include "vector/local_qdrant/index_search.hpp"
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 namespace whisperstore::local_qdrant {
 
 /// One such read. It may be begun anew: when a document that the index named has been replaced
@@ -62,6 +64,35 @@ private:
     const std::size_t breadth_;
     SearchPlan plan_;
     std::vector<Hit> hits_;
+};
+
+/// The most similar documents, and those with the rarest words of a query.
+class CandidateReading final : public IndexReading
+{
+public:
+    CandidateReading(CandidateQuery query, std::span<const float> unit_embedding, std::size_t breadth);
+    /// A word of a query may be in any number of documents: never on a caller's thread.
+    std::size_t effort() const noexcept override { return SIZE_MAX; }
+    void find(const CheckPoint& check) override;
+    std::size_t rows() const noexcept override { return SIZE_MAX; }
+    bool read(sqlite::Connection& connection) override;
+
+    SearchCandidates answer;
+
+private:
+    void plan() override { plan_ = plan_search(selection(), query_.dense_limit, breadth_); }
+    bool admits(sqlite::Connection& connection, std::int64_t seq) const;
+    bool read_in_transaction(sqlite::Connection& connection);
+
+    const CandidateQuery query_;
+    const std::size_t dimension_;
+    const std::size_t breadth_;
+    AlignedFloats unit_;
+    SearchPlan plan_;
+    std::vector<Hit> hits_;
+    boost::unordered_flat_set<std::int64_t> selected_; // what matches the filter
+    std::int64_t newest_ = 0;                          // that the index knew of
+    std::uint64_t documents_ = 0;
 };
 
 class CountReading final : public IndexReading

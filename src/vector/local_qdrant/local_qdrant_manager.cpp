@@ -165,7 +165,10 @@ awaitable<void> LocalQdrantManager::create_collection(std::string collection_nam
         std::function<void(sqlite::Stopper&)> work = [store, collection_name, config](sqlite::Stopper&) {
             store->create(collection_name, config);
         };
-        co_await local_qdrant::run_stoppable(std::move(work), std::move(context));
+        co_await local_qdrant::run_stoppable(std::move(work), context);
+        // Nothing where it has just been made like this.
+        const OpenCollection made = co_await store->find(collection_name, context);
+        co_await made->prepare_for_texts(config.embedding_model, config.lexical, std::move(context));
     } catch (...) {
         impl->fail("create_collection", collection_name);
     }
@@ -201,9 +204,9 @@ awaitable<std::vector<std::string>> LocalQdrantManager::list_collections(Operati
 
 awaitable<CollectionConfig> LocalQdrantManager::get_collection(std::string collection_name, OperationContext context)
 {
-    const auto work = [](OpenCollection found) -> awaitable<CollectionConfig> { co_return found->config(); };
+    const auto work = [&](OpenCollection found) { return found->current_config(context); };
     co_return co_await Impl::on_collection<CollectionConfig>(impl_, "get_collection", std::move(collection_name),
-                                                             std::move(context), work);
+                                                             context, work);
 }
 
 awaitable<void> LocalQdrantManager::store_documents(std::string collection, std::vector<VectorDocument> documents,
@@ -227,6 +230,31 @@ awaitable<std::vector<SearchResult>> LocalQdrantManager::search_similar(std::str
         impl, "search_similar", std::move(collection), context, work);
     impl->record_search(std::chrono::steady_clock::now() - start);
     co_return results;
+}
+
+VectorCapabilities LocalQdrantManager::capabilities() const noexcept { return VectorCapabilities{.lexical = true}; }
+
+awaitable<void> LocalQdrantManager::prepare_for_texts(std::string collection, std::string embedding_model,
+                                                      OperationContext context)
+{
+    const auto impl = impl_;
+    const auto work = [&](OpenCollection found) {
+        impl->store()->check_writable("prepare a collection for texts");
+        return found->prepare_for_texts(std::move(embedding_model), true, context);
+    };
+    co_await Impl::on_collection<void>(impl, "prepare_for_texts", std::move(collection), context, work);
+}
+
+awaitable<SearchCandidates> LocalQdrantManager::search_candidates(std::string collection, CandidateQuery query,
+                                                                  OperationContext context)
+{
+    const auto impl = impl_;
+    const auto start = std::chrono::steady_clock::now();
+    const auto work = [&](OpenCollection found) { return found->candidates(std::move(query), context); };
+    SearchCandidates answer =
+        co_await Impl::on_collection<SearchCandidates>(impl, "search_candidates", std::move(collection), context, work);
+    impl->record_search(std::chrono::steady_clock::now() - start);
+    co_return answer;
 }
 
 awaitable<std::vector<VectorDocument>>

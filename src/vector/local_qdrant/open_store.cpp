@@ -223,7 +223,7 @@ void OpenStore::create(const std::string& name, const CollectionConfig& config)
     const std::lock_guard changing(changing_);
     if (const std::optional<Entry> entry = known(name)) {
         const std::shared_ptr<Collection> collection = usable(retried(name, *entry, nullptr));
-        const CollectionConfig& existing = collection->config();
+        const CollectionConfig existing = collection->config();
         if (existing.embedding_dimension != config.embedding_dimension ||
             existing.distance_metric != config.distance_metric)
             fail(StorageErrc::already_exists,

@@ -25,6 +25,8 @@ public:
     std::shared_ptr<Collection> find_blocking(const std::string& name, const CheckPoint& check);
     std::vector<std::string> names() const;
     const StoreDirectory& directory() const noexcept { return directory_; }
+    /// Throws StorageError permission when it was opened read-only.
+    void check_writable(std::string_view what) const;
 
     /// \name Blocking; one at a time
     ///@{
@@ -51,7 +53,6 @@ private:
     std::shared_ptr<Collection> usable(const Entry& entry) const;
     [[noreturn]] void throw_not_found(const std::string& name) const;
     std::optional<Entry> known(const std::string& name) const;
-    void check_writable(std::string_view what) const;
     void check_outside(const std::filesystem::path& path) const;
     void open_all(const CheckPoint& check);
     std::map<std::string, Entry> take_all();

@@ -48,6 +48,7 @@ VectorIndex::Snapshot::Snapshot(std::shared_ptr<const VectorIndex> index) : inde
     version_ = index_->version_;
     slots_ = index_->published_slots_;
     documents_ = index_->published_documents_;
+    newest_ = index_->published_newest_;
     chunks_ = index_->published_chunks_;
     coverage_ = index_->coverage_;
     tail_ = index_->tail_;
@@ -92,6 +93,7 @@ void VectorIndex::stage(std::string id, std::int64_t seq, PackedMetadata metadat
     Chunk::Document& document = place.documents[at];
     document.id = std::move(id);
     document.seq = seq;
+    newest_ = std::max(newest_, seq);
     document.metadata = std::move(metadata);
     document_bytes_ += document.metadata.memory() + document.id.size();
     by_id_.emplace(document.id, slot);
@@ -128,6 +130,7 @@ void VectorIndex::publish()
         ++version_;
         published_slots_ = used_slots_;
         published_documents_ = by_id_.size();
+        published_newest_ = newest_;
         published_chunks_ = chunks_;
     }
     // A little at a time, so that the deletion of very many never holds up one write.

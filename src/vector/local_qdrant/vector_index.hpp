@@ -152,6 +152,8 @@ public:
         }
         Slot slots() const noexcept { return slots_; }
         std::uint64_t documents() const noexcept { return documents_; }
+        /// The newest version it knows of, which may be gone.
+        std::int64_t newest() const noexcept { return newest_; }
         const VectorIndex& index() const noexcept { return *index_; }
 
     private:
@@ -172,6 +174,7 @@ public:
         std::uint64_t version_ = 0;
         Slot slots_ = 0;
         std::uint64_t documents_ = 0;
+        std::int64_t newest_ = 0;
     };
     Snapshot snapshot() const { return Snapshot(shared_from_this()); }
 
@@ -209,11 +212,13 @@ private:
     std::vector<Slot> free_;
     std::vector<TailEntry> staged_;
     Slot used_slots_ = 0;
+    std::int64_t newest_ = 0;
 
     mutable std::mutex mutex_; // of what follows
     std::uint64_t version_ = 0;
     Slot published_slots_ = 0;
     std::uint64_t published_documents_ = 0;
+    std::int64_t published_newest_ = 0;
     std::shared_ptr<const Chunks> published_chunks_ = chunks_;
     std::shared_ptr<const Coverage> coverage_ = std::make_shared<const Coverage>();
     std::size_t tail_ = 0;

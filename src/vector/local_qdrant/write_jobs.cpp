@@ -2,8 +2,21 @@
 
 namespace whisperstore::local_qdrant {
 
-StoreJob::StoreJob(std::shared_ptr<LiveIndex> index, std::vector<VectorDocument> unit_documents)
-    : WriteJob(Mode::group), index_(std::move(index))
+namespace {
+
+/// delete_version() of a document and of its words.
+bool remove_version(sqlite::Connection& connection, WordIndex& words, std::int64_t seq)
+{
+    if (words.active())
+        words.forget(connection, seq);
+    return delete_version(connection, seq);
+}
+
+} // namespace
+
+StoreJob::StoreJob(std::shared_ptr<LiveIndex> index, std::shared_ptr<WordIndex> words,
+                   std::vector<VectorDocument> unit_documents)
+    : WriteJob(Mode::group), index_(std::move(index)), words_(std::move(words))
 {
     // All that can be done beforehand is done here, on the caller's thread.
     rows_.reserve(unit_documents.size());
@@ -20,14 +33,29 @@ StoreJob::StoreJob(std::shared_ptr<LiveIndex> index, std::vector<VectorDocument>
 
 void StoreJob::run(sqlite::Connection& connection)
 {
-    for (std::size_t i = 0; i < rows_.size(); ++i)
+    replaced_ = false;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+        if (words_->active()) {
+            if (const std::int64_t old = version_of(connection, rows_[i].id)) {
+                words_->forget(connection, old);
+                replaced_ = true;
+            }
+        }
         written_[i].seq = write_row(connection, 1, rows_[i]);
+        if (words_->active())
+            words_->add(connection, written_[i].seq, rows_[i].content, rows_[i].about);
+    }
 }
 
-void StoreJob::committed() noexcept { index_->publish(std::move(written_), {}); }
+void StoreJob::committed() noexcept
+{
+    if (replaced_)
+        words_->forgotten();
+    index_->publish(std::move(written_), {});
+}
 
-DeleteJob::DeleteJob(std::shared_ptr<LiveIndex> index, std::string id)
-    : WriteJob(Mode::group), index_(std::move(index)), id_(std::move(id))
+DeleteJob::DeleteJob(std::shared_ptr<LiveIndex> index, std::shared_ptr<WordIndex> words, std::string id)
+    : WriteJob(Mode::group), index_(std::move(index)), words_(std::move(words)), id_(std::move(id))
 {
 }
 
@@ -35,18 +63,21 @@ void DeleteJob::run(sqlite::Connection& connection)
 {
     removed_.clear();
     const std::int64_t seq = version_of(connection, id_);
-    if (seq != 0 && delete_version(connection, seq))
+    if (seq != 0 && remove_version(connection, *words_, seq))
         removed_.push_back(seq);
 }
 
 void DeleteJob::committed() noexcept
 {
-    if (existed())
-        index_->publish({}, removed_);
+    if (!existed())
+        return;
+    if (words_->active())
+        words_->forgotten();
+    index_->publish({}, removed_);
 }
 
-DeleteMatchingJob::DeleteMatchingJob(std::shared_ptr<LiveIndex> index, Filter filter)
-    : WriteJob(Mode::group), index_(std::move(index)), filter_(std::move(filter))
+DeleteMatchingJob::DeleteMatchingJob(std::shared_ptr<LiveIndex> index, std::shared_ptr<WordIndex> words, Filter filter)
+    : WriteJob(Mode::group), index_(std::move(index)), words_(std::move(words)), filter_(std::move(filter))
 {
 }
 
@@ -71,14 +102,17 @@ void DeleteMatchingJob::run(sqlite::Connection& connection)
                 doomed.push_back(newer.column_int(0));
     }
     for (const std::int64_t seq : doomed)
-        if (delete_version(connection, seq)) // or an earlier member has replaced or deleted it
+        if (remove_version(connection, *words_, seq)) // or an earlier member has replaced or deleted it
             removed_.push_back(seq);
 }
 
 void DeleteMatchingJob::committed() noexcept
 {
-    if (!removed_.empty())
-        index_->publish({}, removed_);
+    if (removed_.empty())
+        return;
+    if (words_->active())
+        words_->forgotten();
+    index_->publish({}, removed_);
 }
 
 } // namespace whisperstore::local_qdrant

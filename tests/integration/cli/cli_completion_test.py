@@ -24,7 +24,7 @@ class Completion(CommandTest):
         (self.folder / "chat.jsonl").touch()
         (self.folder / "some-folder").mkdir()
         commands = self.offered("whisperstore", "")
-        for command in ("demo", "detect", "config", "init", "status", "import", "context", "recall", "connected",
+        for command in ("demo", "detect", "config", "init", "status", "import", "context", "remember", "recall", "connected",
                         "network", "sql", "backup", "completion"):
             self.assertIn(command, commands)
         self.assertEqual(self.offered("whisperstore", "con"), ["config", "context", "connected"])

@@ -9,8 +9,8 @@ import unittest
 from cli_support import (CONVERSATION, EXAMPLES, INTERRUPTED, NOT_FOUND, OUTPUT_CLOSED, QUESTION_VECTORS, TIMEOUT,
                          UNAVAILABLE, USAGE, CommandTest)
 
-COMMANDS = ("demo", "detect", "config show", "init", "status", "import", "context", "recall", "connected", "network",
-            "sql", "backup create", "backup restore", "backup verify", "completion bash")
+COMMANDS = ("demo", "detect", "config show", "init", "status", "import", "context", "remember", "recall", "connected",
+            "network", "sql", "backup create", "backup restore", "backup verify", "completion bash")
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
 
