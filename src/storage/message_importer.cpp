@@ -50,7 +50,10 @@ public:
                 co_await storage_.vector_db().get_collection(options_.collection, context_);
             dimension = collection.embedding_dimension;
         }
+        embeds_ = options_.embeddings.empty() && options_.embed_texts && storage_.has_embeddings();
         report_.messages = co_await check(messages, options_, dimension, context_);
+        if (embeds_ && report_.messages > 0)
+            co_await try_embeddings();
         ImportFile file(messages, options_, dimension);
         while (true) {
             std::vector<ImportedMessage> batch = file.read(options_.batch_size);
@@ -66,6 +69,16 @@ public:
     }
 
 private:
+    /// Before anything is stored. The text is the same each time, so a cache knows it.
+    awaitable<void> try_embeddings()
+    {
+        try {
+            co_await storage_.embeddings().embed_one("hello", context_);
+        } catch (const StorageError& error) {
+            throw error.prefixed("texts cannot be embedded (import without vectors, or bring them in a file): ");
+        }
+    }
+
     /// On a thread of its own, for a file may be large.
     static awaitable<std::uint64_t> check(std::filesystem::path messages, ImportOptions options, std::size_t dimension,
                                           OperationContext context)
@@ -97,7 +110,10 @@ private:
         // they say that a message is complete.
         co_await store_users(fresh);
         std::vector<ImportedMessage> missing = co_await without_document(present);
-        co_await store_documents(fresh, std::move(missing));
+        if (embeds_)
+            co_await store_texts(fresh, missing);
+        else
+            co_await store_documents(fresh, std::move(missing));
         if (storage_.has_graph())
             co_await store_graph(fresh, present, known);
         co_await store_rows(fresh);
@@ -126,10 +142,18 @@ private:
         co_return known;
     }
 
+    /// Whether there is anything to embed: attachments may come without a text.
+    static bool has_text(const ImportedMessage& item)
+    {
+        return item.message.content.find_first_not_of(" \t\r\n") != std::string::npos;
+    }
+
     /// Of messages that are there, those whose document is missing: imported without embeddings before.
     awaitable<std::vector<ImportedMessage>> without_document(std::vector<ImportedMessage> present)
     {
-        if (options_.embeddings.empty() || present.empty())
+        if (embeds_)
+            std::erase_if(present, [](const ImportedMessage& item) { return !has_text(item); });
+        if ((options_.embeddings.empty() && !embeds_) || present.empty())
             co_return std::vector<ImportedMessage>();
         std::vector<std::string> ids;
         for (const ImportedMessage& item : present)
@@ -159,6 +183,22 @@ private:
             co_return;
         report_.documents += documents.size();
         co_await storage_.vector_db().store_documents(options_.collection, std::move(documents), context_);
+    }
+
+    awaitable<void> store_texts(const std::vector<ImportedMessage>& fresh, const std::vector<ImportedMessage>& missing)
+    {
+        std::vector<TextDocument> documents;
+        for (const std::vector<ImportedMessage>* items : {&fresh, &missing})
+            for (const ImportedMessage& item : *items)
+                if (has_text(item))
+                    documents.push_back(TextDocument{std::to_string(item.message.message_id), item.message.content,
+                                                     item.document_metadata});
+        if (documents.empty())
+            co_return;
+        report_.documents += documents.size();
+        const auto start = std::chrono::steady_clock::now();
+        co_await storage_.store_texts(options_.collection, std::move(documents), context_);
+        report_.embedding_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     }
 
     static GraphNode user_node(const UniversalMessage& message)
@@ -320,6 +360,7 @@ private:
     const ImportOptions options_;
     const OperationContext context_;
     ImportReport report_;
+    bool embeds_ = false;                       // texts, rather than reading their vectors from a file
     std::unordered_set<std::string> users_;     // whose node this run created
     std::unordered_set<std::int64_t> memories_; // likewise
     // Messages that are not there yet, with those that reply to them.

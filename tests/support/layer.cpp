@@ -50,6 +50,7 @@ StorageConfiguration laptop_configuration(const std::filesystem::path& data_dir)
     options.config_file = std::filesystem::path();
     options.data_dir = data_dir;
     options.laptop_defaults = LaptopDefaults::on;
+    options.settings["WHISPERENGINE_EMBEDDING_TYPE"] = "none"; // whether there is a model here or not
     return AdaptiveConfigManager(std::move(options)).get_storage_configuration();
 }
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <memory>
 
 namespace whisperstore::cli {
@@ -41,18 +42,43 @@ void refuse_foreign_data(Invocation& invocation, StorageLayer& storage, const De
                 "with --data-dir DIR");
 }
 
-ImportReport replay(Invocation& invocation, StorageLayer& storage, const DemoSample& sample)
+/// Whether texts can be embedded here. A model that is not installed is no failure: the sample has its vectors with it.
+bool has_model(Invocation& invocation, StorageLayer& storage)
+{
+    if (!storage.has_embeddings())
+        return false;
+    try {
+        invocation.run(storage.embeddings().embed_one("hello", invocation.context()));
+        return true;
+    } catch (const StorageError& error) {
+        if (error.errc() != StorageErrc::not_found && error.errc() != StorageErrc::unavailable)
+            throw;
+        return false;
+    }
+}
+
+ImportReport replay(Invocation& invocation, StorageLayer& storage, const DemoSample& sample, bool by_text)
 {
     ProgressBar progress("Replaying the conversation");
     ImportOptions options;
-    options.embeddings = sample.embeddings();
+    if (!by_text)
+        options.embeddings = sample.embeddings();
     options.collection = collection;
     options.batch_size = 16; // so that there is something to watch
     options.progress = [&progress](std::uint64_t done, std::uint64_t total) { progress.update(done, total); };
     return invocation.run(import_messages(storage, sample.messages(), std::move(options), invocation.context()));
 }
 
-DemoAnswer answer(Invocation& invocation, StorageLayer& storage, SampleQuestion question)
+awaitable<std::vector<SearchResult>> find_by_text(StorageLayer& storage, std::string question, Filter filter,
+                                                  OperationContext context)
+{
+    std::vector<TextResult> found =
+        co_await storage.search_text(collection, std::move(question), memories_per_question, std::move(filter),
+                                     TextSearchOptions(), std::move(context));
+    co_return std::vector<SearchResult>(std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
+}
+
+DemoAnswer answer(Invocation& invocation, StorageLayer& storage, SampleQuestion question, bool by_text)
 {
     const auto start = std::chrono::steady_clock::now();
     DemoAnswer answer;
@@ -62,8 +88,10 @@ DemoAnswer answer(Invocation& invocation, StorageLayer& storage, SampleQuestion 
             .run(storage.cache().get_conversation_context(question.channel_id, context_messages, std::nullopt, context))
             .size();
     const Filter filter = filter::eq("user_id", json::value(question.user_id));
-    answer.memories = invocation.run(
-        storage.vector_db().search_similar(collection, question.embedding, memories_per_question, filter, context));
+    answer.memories =
+        invocation.run(by_text ? find_by_text(storage, question.question, filter, context)
+                               : storage.vector_db().search_similar(collection, question.embedding,
+                                                                    memories_per_question, filter, context));
     answer.connected_memories =
         invocation.run(storage.graph().find_connected_memories(question.user_id, question.question, 3, 50, context))
             .size();
@@ -155,13 +183,16 @@ Exit run_demo(Invocation& invocation, const std::string& sample_directory)
         OpenStorage storage = invocation.open(manager, Access::write);
         const OperationContext& context = invocation.context();
         refuse_foreign_data(invocation, *storage, sample);
-        report.import = replay(invocation, *storage, sample);
+        report.by_text = has_model(invocation, *storage);
+        if (report.by_text)
+            report.model = storage->embeddings().model_name();
+        report.import = replay(invocation, *storage, sample, report.by_text);
 
         report.conversation =
             invocation.run(storage->cache().get_conversation_context(report.channel, 6, std::nullopt, context));
         const CollectionConfig shape = invocation.run(storage->vector_db().get_collection(collection, context));
         for (SampleQuestion& question : sample.questions(shape.embedding_dimension))
-            report.answers.push_back(answer(invocation, *storage, std::move(question)));
+            report.answers.push_back(answer(invocation, *storage, std::move(question), report.by_text));
         report.stores = stores_of(invocation, *storage);
         report.people = people_of(invocation, *storage);
         report.network = invocation.run(storage->graph().get_user_relationship_network(report.user, 2, 1000, context));

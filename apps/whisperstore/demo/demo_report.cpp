@@ -20,6 +20,7 @@ json::object DemoReport::to_json() const
     json::object document;
     document["data_dir"] = data_dir.string();
     document["sample"] = sample.string();
+    document["embedding_model"] = by_text ? json::value(model) : json::value(nullptr);
     document["import"] = import.to_json();
 
     json::array held;

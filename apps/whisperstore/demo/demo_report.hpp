@@ -50,6 +50,8 @@ struct DemoReport
 {
     std::filesystem::path data_dir;
     std::filesystem::path sample;
+    bool by_text = false; ///< texts were embedded here; else the sample's own vectors were used
+    std::string model;    ///< that embedded them
     ImportReport import;
     std::vector<DemoStore> stores;
     std::string channel;

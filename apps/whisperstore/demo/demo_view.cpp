@@ -120,6 +120,10 @@ private:
         else
             out_.line(margin + terminal_.paint(Tone::good, "✓ ") + "all " + counted(import.known, "message") +
                       " are there already, from an earlier run");
+        if (report_.by_text && import.documents > 0)
+            out_.line(margin + terminal_.paint(Tone::good, "✓ ") + counted(import.documents, "text") + " embedded by " +
+                      report_.model + " here, in " + terminal_.paint(Tone::strong, duration(import.embedding_seconds)) +
+                      " of that");
         Table table(terminal_, std::string(margin) + "  ");
         table.column("").column("").column("");
         for (const DemoStore& store : report_.stores)
@@ -129,7 +133,10 @@ private:
 
     void answers()
     {
-        heading("Recalled by meaning", "recall --vectors questions.f32 --row N");
+        if (report_.by_text)
+            heading("Recalled by meaning and words", "recall QUESTION --user U");
+        else
+            heading("Recalled by meaning", "recall --vectors questions.f32 --row N");
         std::size_t found = 0;
         double milliseconds = 0;
         for (const DemoAnswer& answer : report_.answers) {
@@ -148,8 +155,11 @@ private:
             return;
         const auto count = static_cast<double>(report_.answers.size());
         out_.line();
-        note("The message looked for is among the five nearest in " + grouped(found) + " of " +
-             counted(report_.answers.size(), "question") + ".");
+        if (!report_.by_text)
+            note("There is no embedding model here, so the sample's own vectors were used (tools/quickstart fetches "
+                 "one).");
+        note(std::string("The message looked for is among the five ") + (report_.by_text ? "best" : "nearest") +
+             " in " + grouped(found) + " of " + counted(report_.answers.size(), "question") + ".");
         note("Conversation context, similar memories and connected memories took " + fixed(milliseconds / count, 1) +
              " ms a question.");
     }
@@ -257,8 +267,11 @@ private:
         commands.push_back("export WHISPERENGINE_DATA_DIR=" + report_.data_dir.string());
         commands.emplace_back("whisperstore status");
         commands.emplace_back("whisperstore context band-room --limit 8");
-        commands.push_back("whisperstore recall --vectors " + shown_path(report_.sample / "questions.f32") +
-                           " --row 5 --filter '{\"user_id\": \"jonas\"}'");
+        if (report_.by_text)
+            commands.emplace_back("whisperstore recall \"What happened to the bike?\" --user jonas --explain");
+        else
+            commands.push_back("whisperstore recall --vectors " + shown_path(report_.sample / "questions.f32") +
+                               " --row 5 --filter '{\"user_id\": \"jonas\"}'");
         commands.emplace_back("whisperstore connected aiko --context lake");
         commands.emplace_back(
             "whisperstore sql \"SELECT username, content FROM messages WHERE content LIKE '%cello%'\"");

@@ -57,7 +57,7 @@ struct ImportReport
     std::uint64_t documents = 0; ///< vectors stored by this run
     std::uint64_t relationships = 0;
     double seconds = 0;
-    double embedding_seconds = 0; ///< of them, those spent on embedding texts
+    double embedding_seconds = 0; ///< of them, those spent on embedding texts and storing their vectors
     json::object to_json() const;
 };
 
@@ -67,7 +67,7 @@ struct ImportReport
 /// channel to a conversation.
 ///
 /// Each message becomes a row of `messages` and one of `conversations`, a cached message, a document
-/// of the collection with its message_id as id (where there are embeddings), and a User and a Memory
+/// of the collection with its message_id as id (where there are embeddings, and a text), and a User and a Memory
 /// node with User-REMEMBERS->Memory, and Memory-REPLIES_TO->Memory to the message it replies to: its
 /// `reply_to`, else the one before it in its session.
 ///
