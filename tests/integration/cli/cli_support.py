@@ -17,6 +17,9 @@ EXAMPLES = pathlib.Path(os.environ["WHISPERSTORE_EXAMPLES"])
 CONVERSATION = EXAMPLES / "conversation.jsonl"
 CONVERSATION_VECTORS = EXAMPLES / "conversation.f32"
 QUESTION_VECTORS = EXAMPLES / "questions.f32"
+CHAT_EXPORTS = pathlib.Path(__file__).parent.parent / "chat_exports"
+MODEL = (pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+         / "whisperstore" / "models" / "all-MiniLM-L6-v2")
 
 # Exit codes, as the help lists them.
 DONE, FAILED, USAGE, NOT_FOUND, UNAVAILABLE, DAMAGED, TIMEOUT, REFUSED, EXISTS = range(9)
@@ -47,6 +50,12 @@ class CommandTest(unittest.TestCase):
         self.environment = clean_environment()
         self.environment["HOME"] = str(self.folder)
         self.environment["WHISPERENGINE_DATA_DIR"] = str(self.data)
+        self.environment["WHISPERENGINE_EMBEDDING_TYPE"] = "none"  # whether there is a model here or not
+
+    def use_model(self):
+        """Texts are embedded by the local model from here on, which tools/test has fetched."""
+        del self.environment["WHISPERENGINE_EMBEDDING_TYPE"]
+        self.environment["WHISPERENGINE_EMBEDDING_MODEL_DIR"] = str(MODEL)
 
     def command(self, *arguments):
         return [PROGRAM, *map(str, arguments)]
