@@ -9,5 +9,6 @@
 #include <whisperstore/storage/blocking.hpp>
 #include <whisperstore/storage/initialize_storage_layer.hpp>
 #include <whisperstore/storage/message_importer.hpp>
+#include <whisperstore/storage/remember_message.hpp>
 #include <whisperstore/storage/storage_layer.hpp>
 #include <whisperstore/storage/storage_manager_factory.hpp>
