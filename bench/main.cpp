@@ -60,8 +60,12 @@ struct Request
 
     bool wants(std::string_view name) const
     {
-        return wanted.empty() ||
-               std::ranges::any_of(wanted, [&](const std::string& prefix) { return name.starts_with(prefix); });
+        return wanted.empty() || std::ranges::any_of(wanted, [&](const std::string& prefix) {
+                   // The whole name of a case means that case, not those it is the beginning of.
+                   const bool is_name =
+                       std::ranges::any_of(cases(), [&](const Case& one) { return one.name == prefix; });
+                   return is_name ? name == prefix : name.starts_with(prefix);
+               });
     }
 };
 
