@@ -145,11 +145,12 @@ struct ChaosProxy::State
             const std::size_t most =
                 limit ? static_cast<std::size_t>(std::min<std::uint64_t>(got, *limit - std::min(*limit, carried)))
                       : got;
+            // Counted first: who sees the bytes may ask at once how many they were.
+            carried += most;
+            note(*connection);
             co_await asio::async_write(to, asio::buffer(buffer.data(), most), token);
             if (error)
                 break;
-            carried += most;
-            note(*connection);
             if (!limit || carried < *limit)
                 continue;
             if (now.cut == Cut::half_close)

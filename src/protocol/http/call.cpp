@@ -65,6 +65,9 @@ awaitable<Response> Call::on_node(Node& node)
     node_ = &node;
     const auto attempt = request_.attempt_timeout.value_or(config_.attempt_timeout);
     const OperationContext limited = context_.limited_to(attempt);
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none)
+        throw Failure{FailureKind::cancelled, "it was cancelled by its caller"};
     Lease lease = co_await node.pool->acquire(limited);
     bool fresh = false;
     while (true) {
@@ -79,10 +82,11 @@ awaitable<Response> Call::on_node(Node& node)
             failure = std::move(caught);
         }
         // The server may have closed the connection while it rested: that says nothing about the node.
-        const bool stale = reused && failure->kind == FailureKind::lost && !report.answered;
-        if (!stale || !may_repeat())
+        const bool lost = failure->kind == FailureKind::lost || failure->kind == FailureKind::timed_out;
+        if (reused && lost && !report.answered)
+            node.pool->close_resting(); // they are as old
+        if (!reused || failure->kind != FailureKind::lost || report.answered || !may_repeat())
             throw Failure(*failure);
-        node.pool->close_resting();
         fresh = true;
     }
 }
@@ -101,7 +105,8 @@ awaitable<Response> Call::attempt_on(Node& node, Lease& lease, std::optional<Res
     const ExchangeLimits limits{limit, deadline};
     Response response = co_await exchange(*stream, request_, node.frame, sink_, limits, report);
     if (report.reusable)
-        lease.keep(std::move(*stream).rest());
+        if (std::optional<RestingConnection> clean = std::move(*stream).rest())
+            lease.keep(std::move(*clean));
     co_return response;
 }
 

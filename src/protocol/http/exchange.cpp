@@ -134,7 +134,8 @@ private:
             limit_ = largest_refusal;
             cut_ = true; // a refusal is told by its beginning
         }
-        if (const auto size = reader_.body_size(); !sink_ && !cut_ && size && *size > limit_)
+        // An answer to HEAD names the size of what it does not have.
+        if (const auto size = reader_.body_size(); !reader_.done() && !sink_ && !cut_ && size && *size > limit_)
             too_large();
     }
 

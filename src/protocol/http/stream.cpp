@@ -116,15 +116,16 @@ awaitable<void> Stream::until(bool State::* one, bool State::* other, Time deadl
 {
     const std::shared_ptr<State> state = state_;
     while (!((*state).*one || (*state).*other)) {
+        // Looked at before each wait: it may have come while the coroutine was elsewhere.
+        const auto cancellation = co_await asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != asio::cancellation_type::none)
+            throw Failure{FailureKind::cancelled, "it was cancelled by its caller"};
+        if (std::chrono::steady_clock::now() >= deadline)
+            throw Failure{FailureKind::timed_out, "no answer in time"};
         state->timer.expires_at(deadline);
         boost::system::error_code error;
         auto token = asio::redirect_error(asio::use_awaitable, error);
         co_await state->timer.async_wait(token);
-        const auto cancellation = co_await asio::this_coro::cancellation_state;
-        if (cancellation.cancelled() != asio::cancellation_type::none)
-            throw Failure{FailureKind::cancelled, "it was cancelled by its caller"};
-        if (!((*state).*one || (*state).*other) && std::chrono::steady_clock::now() >= deadline)
-            throw Failure{FailureKind::timed_out, "no answer in time"};
     }
 }
 
@@ -276,13 +277,15 @@ awaitable<void> Stream::pause(Time deadline)
         throw Failure{FailureKind::timed_out, "no answer in time"};
 }
 
-RestingConnection Stream::rest() &&
+std::optional<RestingConnection> Stream::rest() &&
 {
     boost::system::error_code error;
     const auto local = state_->socket.local_endpoint(error);
-    const int descriptor = error ? -1 : state_->socket.release(error);
     if (error)
-        throw Failure{FailureKind::lost, "the connection cannot be kept: " + error.message()};
+        return std::nullopt;
+    const int descriptor = state_->socket.release(error);
+    if (error)
+        return std::nullopt;
     return RestingConnection(descriptor, local.address().is_v6(), std::move(tls_));
 }
 

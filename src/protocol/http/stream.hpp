@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -74,8 +75,8 @@ public:
     /// Lets others run.
     awaitable<void> pause(Time deadline);
 
-    /// Takes the connection out, for another call.
-    RestingConnection rest() &&;
+    /// Takes the connection out, for another call; nothing where it cannot be.
+    std::optional<RestingConnection> rest() &&;
 
 private:
     struct State;
