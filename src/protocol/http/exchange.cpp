@@ -22,7 +22,7 @@ constexpr int steps_between_pauses = 32;
 class Outgoing
 {
 public:
-    Outgoing(const Request& request, const RequestFrame& frame) : request_(request)
+    Outgoing(const Request& request, const RequestFrame& frame)
     {
         if (request.open_body) {
             source_ = request.open_body();
@@ -68,7 +68,6 @@ public:
     }
 
 private:
-    const Request& request_;
     std::string head_;
     std::string_view body_;
     std::optional<BodySource> source_;

@@ -24,14 +24,6 @@ constexpr std::array<std::uint8_t, 256> digit_values = [] {
     return values;
 }();
 
-/// The bits of a float, lowest byte first in memory on any machine.
-std::uint32_t little_endian(std::uint32_t bits) noexcept
-{
-    if constexpr (std::endian::native == std::endian::big)
-        return (bits >> 24U) | ((bits >> 8U) & 0xFF00U) | ((bits << 8U) & 0xFF0000U) | (bits << 24U);
-    return bits;
-}
-
 } // namespace
 
 void append_float_array(std::string& out, std::span<const float> values)
@@ -150,10 +142,12 @@ std::vector<float> decode_float_base64(std::string_view text)
     }
     if ((wrong & 0xC0U) != 0)
         throw fail();
-    if constexpr (std::endian::native == std::endian::big) {
-        for (float& number : out)
-            number = std::bit_cast<float>(little_endian(std::bit_cast<std::uint32_t>(number)));
-    }
+    if constexpr (std::endian::native == std::endian::big)
+        for (float& number : out) {
+            const auto bits = std::bit_cast<std::uint32_t>(number);
+            number = std::bit_cast<float>((bits >> 24U) | ((bits >> 8U) & 0xFF00U) | ((bits << 8U) & 0xFF0000U) |
+                                          (bits << 24U));
+        }
     return out;
 }
 
