@@ -65,6 +65,8 @@ private:
     }();
 };
 
+std::string numbered(std::string text, std::size_t number) { return text.append(std::to_string(number)); }
+
 /// About twenty words of a vocabulary in which few are common and many are rare, as in speech.
 std::string text_of(std::size_t number, std::size_t words = 20)
 {
@@ -72,7 +74,9 @@ std::string text_of(std::size_t number, std::size_t words = 20)
     std::uniform_real_distribution<double> chance;
     std::string text;
     for (std::size_t i = 0; i < words; ++i)
-        text += "w" + std::to_string(static_cast<int>(std::exp(chance(random) * std::log(20'000.0)))) + "ing ";
+        text.append("w")
+            .append(std::to_string(static_cast<int>(std::exp(chance(random) * std::log(20'000.0)))))
+            .append("ing ");
     return text;
 }
 
@@ -104,8 +108,8 @@ public:
     static json::object metadata_of(std::size_t number)
     {
         json::object metadata;
-        metadata["channel_id"] = "channel-" + std::to_string(number % channels);
-        metadata["user_id"] = "user-" + std::to_string(number % 2);
+        metadata["channel_id"] = numbered("channel-", number % channels);
+        metadata["user_id"] = numbered("user-", number % 2);
         metadata["username"] = number % 2 == 0 ? "Ada" : "Mira";
         metadata["timestamp"] = format_timestamp(time_of(number));
         return metadata;
@@ -127,8 +131,8 @@ public:
                 rows.push_back(query("INSERT INTO messages (message_id, channel_id, user_id, content, timestamp) "
                                      "VALUES (?, ?, ?, ?, ?)",
                                      params(arg(static_cast<std::int64_t>(i + 1)),
-                                            arg("channel-" + std::to_string(i % channels)),
-                                            arg("user-" + std::to_string(i % 2)), arg(documents.back().text),
+                                            arg(numbered("channel-", i % channels)),
+                                            arg(numbered("user-", i % 2)), arg(documents.back().text),
                                             arg(time_of(i)))));
             }
             blocking::run(memory_->store_texts("texts", std::move(documents)));
@@ -143,7 +147,7 @@ public:
             for (std::size_t q = 0; q < queries; ++q) {
                 Filter filter;
                 if (in_channel)
-                    filter = filter::eq("channel_id", "channel-" + std::to_string(q % channels));
+                    filter = filter::eq("channel_id", numbered("channel-", q % channels));
                 static_cast<void>(
                     co_await memory_->search_text("texts", text_of(1'000'000 + q, 6), 10, filter, options));
             }
@@ -166,7 +170,7 @@ public:
             while (next < count) {
                 const std::size_t number = first + next++;
                 const std::string text = text_of(number);
-                const std::string id = "n" + std::to_string(number);
+                const std::string id = numbered("n", number);
                 if (as_texts) {
                     co_await memory_->store_text("texts", id, text, metadata_of(number));
                 } else {
@@ -192,7 +196,7 @@ public:
                 std::vector<TextDocument> texts;
                 std::vector<VectorDocument> documents;
                 for (std::size_t i = first + begin; i < first + std::min(begin + 128, count); ++i) {
-                    texts.push_back(TextDocument{"b" + std::to_string(i), text_of(i), metadata_of(i)});
+                    texts.push_back(TextDocument{numbered("b", i), text_of(i), metadata_of(i)});
                     if (!as_texts)
                         documents.push_back(VectorDocument{texts.back().id, texts.back().text,
                                                            vector_of(i % 16), metadata_of(i)});
@@ -230,7 +234,7 @@ std::vector<Result> search(const Settings& settings)
         dense.mode = TextSearchOptions::Mode::dense;
         TextSearchOptions alone;
         alone.neighbours = false;
-        const std::string name = "text_search_" + std::to_string(size);
+        const std::string name = numbered("text_search_", size);
         results.push_back(compare(
             name, "ms", "hybrid with neighbours, in one of seven channels; the reference is the vector search alone",
             settings.rounds, [&] { return bench.search_milliseconds(TextSearchOptions(), true); },

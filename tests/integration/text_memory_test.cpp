@@ -15,6 +15,9 @@
 namespace whisperstore::test {
 namespace {
 
+/// "d7" for "d" and 7.
+std::string numbered(std::string text, std::int64_t number) { return text.append(std::to_string(number)); }
+
 class TextMemoryTest : public testing::Test
 {
 protected:
@@ -97,7 +100,7 @@ TEST_F(TextMemoryTest, TextsAreEmbeddedTogether)
 {
     std::vector<TextDocument> documents;
     for (int i = 0; i < 20; ++i)
-        documents.push_back(TextDocument{"d" + std::to_string(i), "text number " + std::to_string(i)});
+        documents.push_back(TextDocument{numbered("d", i), numbered("text number ", i)});
     run(memory->store_texts("user_memories", std::move(documents)));
     EXPECT_EQ(provider->calls, 1U);
     EXPECT_EQ(run(vectors->count_documents("user_memories")), 20U);
@@ -159,7 +162,7 @@ TEST_F(TextMemoryTest, QuestionsAreNoQueryLanguage)
 TEST_F(TextMemoryTest, NamesDaysAndFormsOfWordsAreFound)
 {
     for (int i = 0; i < 60; ++i)
-        say(100 + i, "ada", "small talk of no interest " + std::to_string(i), "kitchen", 10'000 + i * 100);
+        say(100 + i, "ada", numbered("small talk of no interest ", i), "kitchen", 10'000 + i * 100);
     say(1, "mira", "I painted the old fence", "kitchen", 0);
     say(2, "noor", "Café visits are nice", "kitchen", 5'000);
     EXPECT_EQ(ids("Who was painting fences?").front(), "1");
@@ -171,7 +174,7 @@ TEST_F(TextMemoryTest, NamesDaysAndFormsOfWordsAreFound)
 TEST_F(TextMemoryTest, AnAnswerIsFoundByItsQuestion)
 {
     for (int i = 0; i < 100; ++i)
-        say(1000 + i, "ada", "weather report " + std::to_string(i), "lounge", 10'000 + i * 100);
+        say(1000 + i, "ada", numbered("weather report ", i), "lounge", 10'000 + i * 100);
     say(1, "ada", "Which instrument did you buy in Lisbon?", "kitchen", 0);
     say(2, "mira", "An old one.", "kitchen", 1);
     say(3, "ada", "So kind of them.", "kitchen", 500);
@@ -219,7 +222,7 @@ TEST_F(TextMemoryTest, AUsersQuestionIsAnsweredByThatUsersDocumentsHoweverManyOt
     for (int i = 0; i < 500; ++i) {
         json::object metadata;
         metadata["user_id"] = i % 100 == 0 ? "mira" : "others";
-        documents.push_back(TextDocument{"d" + std::to_string(i), "sourdough bread " + std::to_string(i), metadata});
+        documents.push_back(TextDocument{numbered("d", i), numbered("sourdough bread ", i), metadata});
     }
     run(memory->store_texts("user_memories", std::move(documents)));
     const auto found = ids("sourdough", filter::eq("user_id", "mira"));
@@ -251,7 +254,7 @@ TEST_F(TextMemoryTest, RecencyAndImportanceCountWhenAskedTo)
 TEST_F(TextMemoryTest, ADenseSearchIsThatOfTheVector)
 {
     for (int i = 0; i < 30; ++i)
-        run(memory->store_text("user_memories", "d" + std::to_string(i), "words " + std::to_string(i * 7919)));
+        run(memory->store_text("user_memories", numbered("d", i), numbered("words ", i * 7919)));
     TextSearchOptions options;
     options.mode = TextSearchOptions::Mode::dense;
     options.explain = true;
@@ -268,9 +271,9 @@ TEST_F(TextMemoryTest, ADenseSearchIsThatOfTheVector)
 TEST_F(TextMemoryTest, ReadOnlyItFindsWithoutAnIndexOfWords)
 {
     for (int i = 0; i < 40; ++i) {
-        const std::string text = i == 17 ? "lighthouse" : "plain text " + std::to_string(i);
+        const std::string text = i == 17 ? "lighthouse" : numbered("plain text ", i);
         const std::vector<float> vector = HashedEmbeddings::vector_of(text, 384);
-        run(vectors->store_document("user_memories", "d" + std::to_string(i), text, vector));
+        run(vectors->store_document("user_memories", numbered("d", i), text, vector));
     }
     reopen(true);
     EXPECT_EQ(ids("the lighthouse").front(), "d17");
