@@ -6,9 +6,9 @@
 
 #include <whisperstore/core/json.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <random>
 
@@ -34,6 +34,13 @@ std::string array(std::span<const float> values)
     return out;
 }
 
+bool has_same_bits(const std::vector<float>& a, const std::vector<float>& b)
+{
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
+        return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+    });
+}
+
 /// Any finite floats, from the smallest to the largest.
 std::vector<float> random_floats(std::size_t count)
 {
@@ -57,7 +64,7 @@ TEST(HttpFloatText, RoundTripsEveryFloat)
     const std::string text = array(values);
     const std::vector<float> read = read_floats(text);
     ASSERT_EQ(read.size(), values.size());
-    EXPECT_EQ(std::memcmp(read.data(), values.data(), values.size() * sizeof(float)), 0);
+    EXPECT_TRUE(has_same_bits(read, values));
     EXPECT_EQ(parse_json(text, "floats").as_array().size(), values.size()); // and JSON it is
     EXPECT_EQ(array(std::vector<float>{}), "[]");
     EXPECT_EQ(array(std::vector<float>{0.1F, -2}), "[0.1,-2]");
@@ -80,7 +87,7 @@ TEST(HttpFloatText, Base64RoundTripsAtEveryLength)
         EXPECT_EQ(text, base64_encode(std::as_bytes(std::span(values))));
         const std::vector<float> read = decode_float_base64(text);
         ASSERT_EQ(read.size(), count);
-        EXPECT_EQ(std::memcmp(read.data(), values.data(), count * sizeof(float)), 0);
+        EXPECT_TRUE(has_same_bits(read, values));
     }
 }
 
@@ -180,7 +187,7 @@ TEST(HttpJsonCursor, AgreesWithBoostJson)
 {
     const std::string sample = R"({"data":[{"index":0,"embedding":[0.25,-1e-3,3]},{"x":"\u00e9\\\""}],"ok":true})";
     std::mt19937 random(3); // NOLINT: the same on every run
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < 4'000; ++i) {
         std::string text = sample;
         for (int changes = 0; changes <= i % 3; ++changes)
             text[random() % text.size()] = "{}[]\",:0123456789.eE+-\\u tfn"[random() % 29];
