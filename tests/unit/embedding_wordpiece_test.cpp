@@ -8,9 +8,9 @@ using test::error_of;
 
 // Ids are the places in this list.
 const std::vector<std::string> tokens = {
-    "[PAD]", "[UNK]", "[CLS]", "[SEP]",  "[MASK]", "hello", "world", "un",   "##aff", "##able", ",",  "!",
-    "cafe",  "a",     "##b",   "b",      "中",     "文",    "ı",     "i",    "ας",    "##ας",   "οδ", "σ",
-    "οδοσ",  "##σ",   "ᄒ",     "##ᅡ",    "##ᆫ",    "😀",    "[",     "]",    "strasse", "ß",    "x",  "##x"};
+    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "world", "un", "##aff",   "##able", ",",  "!",
+    "cafe",  "a",     "##b",   "b",     "中",     "文",    "ı",     "i",  "ας",      "##ας",   "οδ", "σ",
+    "οδοσ",  "##σ",   "ᄒ",    "##ᅡ",   "##ᆫ",    "😀",    "[",     "]",  "strasse", "ß",      "x",  "##x"};
 
 std::vector<std::string> pieces(std::string_view text, std::size_t maximum = 256)
 {

@@ -100,8 +100,8 @@ Rows normalized_sum(const Rows& left, const Rows& right, const std::string& name
         for (const double value : out[row])
             variance += (value - mean) * (value - mean) / hidden;
         for (std::size_t i = 0; i < hidden; ++i)
-            out[row][i] = (out[row][i] - mean) / std::sqrt(variance + 1e-12) * at(name + ".weight", i) +
-                          at(name + ".bias", i);
+            out[row][i] =
+                (out[row][i] - mean) / std::sqrt(variance + 1e-12) * at(name + ".weight", i) + at(name + ".bias", i);
     }
     return out;
 }
@@ -164,8 +164,9 @@ void write_small_model(const std::filesystem::path& folder)
         vocabulary += '\n';
     }
     write_file(folder / "vocab.txt", vocabulary);
-    write_file(folder / "config.json",
-               R"({"model_type": "bert", "hidden_act": "gelu", "vocab_size": 8, "hidden_size": 8, "num_hidden_layers": 2,
+    write_file(
+        folder / "config.json",
+        R"({"model_type": "bert", "hidden_act": "gelu", "vocab_size": 8, "hidden_size": 8, "num_hidden_layers": 2,
                    "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 256,
                    "type_vocab_size": 2, "layer_norm_eps": 1e-12})");
 }
@@ -179,8 +180,7 @@ std::vector<float> small_model_vector(const std::string& text)
     tokens.emplace_back("[SEP]");
     Rows states;
     for (std::size_t place = 0; place < tokens.size(); ++place) {
-        const auto id =
-            static_cast<std::size_t>(std::find(words.begin(), words.end(), tokens[place]) - words.begin());
+        const auto id = static_cast<std::size_t>(std::find(words.begin(), words.end(), tokens[place]) - words.begin());
         states.emplace_back();
         for (std::size_t i = 0; i < hidden; ++i)
             states.back().push_back(at("embeddings.word_embeddings.weight", id * hidden + i) +
