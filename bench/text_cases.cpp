@@ -128,19 +128,18 @@ public:
             std::vector<Query> rows;
             for (std::size_t i = begin; i < std::min(begin + 500, count); ++i) {
                 documents.push_back(TextDocument{std::to_string(i + 1), text_of(i), metadata_of(i)});
-                rows.push_back(query("INSERT INTO messages (message_id, channel_id, user_id, content, timestamp) "
-                                     "VALUES (?, ?, ?, ?, ?)",
-                                     params(arg(static_cast<std::int64_t>(i + 1)),
-                                            arg(numbered("channel-", i % channels)),
-                                            arg(numbered("user-", i % 2)), arg(documents.back().text),
-                                            arg(time_of(i)))));
+                rows.push_back(
+                    query("INSERT INTO messages (message_id, channel_id, user_id, content, timestamp) "
+                          "VALUES (?, ?, ?, ?, ?)",
+                          params(arg(static_cast<std::int64_t>(i + 1)), arg(numbered("channel-", i % channels)),
+                                 arg(numbered("user-", i % 2)), arg(documents.back().text), arg(time_of(i)))));
             }
             blocking::run(memory_->store_texts("texts", std::move(documents)));
             blocking::run(database_->execute_transaction(std::move(rows)));
         }
     }
 
-    double search_milliseconds(const TextSearchOptions& options, bool in_channel) const
+    double search_milliseconds(const TextSearchOptions& options, bool in_channel)
     {
         asio::io_context io(1);
         const auto ask = [&]() -> awaitable<void> {
@@ -198,8 +197,8 @@ public:
                 for (std::size_t i = first + begin; i < first + std::min(begin + 128, count); ++i) {
                     texts.push_back(TextDocument{numbered("b", i), text_of(i), metadata_of(i)});
                     if (!as_texts)
-                        documents.push_back(VectorDocument{texts.back().id, texts.back().text,
-                                                           vector_of(i % 16), metadata_of(i)});
+                        documents.push_back(
+                            VectorDocument{texts.back().id, texts.back().text, vector_of(i % 16), metadata_of(i)});
                 }
                 if (as_texts)
                     blocking::run(memory_->store_texts("texts", std::move(texts)));
@@ -258,10 +257,11 @@ std::vector<Result> store(const Settings& settings)
         [&] { return bench.store_rate(count, true); }, [&] { return bench.store_rate(count, false); }));
     results.push_back(compare(
         "text_store_batch", "documents/s", "store_texts of 128; the reference is store_documents, without words",
-        settings.rounds, [&] { return bench.batch_rate(count, true); }, [&] { return bench.batch_rate(count, false); }));
-    results.push_back(Result{"text_index", bench.index_milliseconds(), nothing, "ms",
-                             "making the index of words of " +
-                                 std::to_string((settings.rounds + 1) * 2 * count) + " documents"});
+        settings.rounds, [&] { return bench.batch_rate(count, true); },
+        [&] { return bench.batch_rate(count, false); }));
+    results.push_back(
+        Result{"text_index", bench.index_milliseconds(), nothing, "ms",
+               "making the index of words of " + std::to_string((settings.rounds + 1) * 2 * count) + " documents"});
     return results;
 }
 
