@@ -40,8 +40,9 @@ CREATE INDEX embeddings_used ON embeddings (used);
 [[noreturn]] void refuse(const fs::path& path, const std::string& why)
 {
     throw StorageError(StorageErrc::invalid_argument,
-                       path.string() + " " + why + ", so it is not used as the cache of embeddings: move it away, or "
-                       "set the cache's file to another path",
+                       path.string() + " " + why +
+                           ", so it is not used as the cache of embeddings: move it away, or "
+                           "set the cache's file to another path",
                        ErrorDetails{std::string(backend)});
 }
 

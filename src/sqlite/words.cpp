@@ -2,9 +2,8 @@
 
 #include "sqlite/connection.hpp"
 
-#include <sqlite3.h>
-
 #include <climits>
+#include <sqlite3.h>
 
 namespace whisperstore::sqlite {
 

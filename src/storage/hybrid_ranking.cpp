@@ -141,10 +141,7 @@ private:
     {
         return place == no_neighbour ? no_neighbour : documents_[place].previous;
     }
-    std::size_t after(std::size_t place) const
-    {
-        return place == no_neighbour ? no_neighbour : documents_[place].next;
-    }
+    std::size_t after(std::size_t place) const { return place == no_neighbour ? no_neighbour : documents_[place].next; }
     /// A message and what stands around it, with the weights of their words.
     Around around(std::size_t place) const
     {
@@ -259,8 +256,7 @@ std::vector<RankedDocument> rank_hybrid(const RankingQuery& query, const std::ve
     }
     const auto end = ranked.begin() + static_cast<std::ptrdiff_t>(std::min(limit, ranked.size()));
     std::ranges::partial_sort(ranked, end, [&](const RankedDocument& a, const RankedDocument& b) {
-        return a.score != b.score ? a.score > b.score
-                                  : documents[a.place].document.id < documents[b.place].document.id;
+        return a.score != b.score ? a.score > b.score : documents[a.place].document.id < documents[b.place].document.id;
     });
     ranked.erase(end, ranked.end());
     return ranked;

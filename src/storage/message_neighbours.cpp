@@ -33,7 +33,8 @@ std::string neighbour_query()
 {
     const auto neighbour = [](const std::string& name, bool before, int skip) {
         const std::string order = before ? " DESC" : "";
-        return "(SELECT n.message_id FROM messages n WHERE n.channel_id = m.channel_id AND (n.timestamp, n.message_id) " +
+        return "(SELECT n.message_id FROM messages n WHERE n.channel_id = m.channel_id AND (n.timestamp, "
+               "n.message_id) " +
                std::string(before ? "<" : ">") + " (m.timestamp, m.message_id) ORDER BY n.timestamp" + order +
                ", n.message_id" + order + " LIMIT 1 OFFSET " + std::to_string(skip) + ") AS " + name;
     };

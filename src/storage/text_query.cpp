@@ -13,18 +13,18 @@ constexpr std::size_t most_words = 32;
 
 // Sorted. Without "may", "march", "will" and the like, which are names and months as well.
 constexpr std::array<std::string_view, 134> stop_words{
-    "a",       "about",  "above", "after",   "again",  "all",    "also",   "am",     "an",      "and",   "any",
-    "are",     "as",     "at",    "be",      "because", "been",  "before", "being",  "below",   "between", "both",
-    "but",     "by",     "can",   "could",   "d",      "did",    "do",     "does",   "doing",   "don",   "down",
-    "during",  "each",   "ever",  "few",     "for",    "from",   "further", "get",   "go",      "got",   "had",
-    "has",     "have",   "having", "he",     "her",    "here",   "hers",   "herself", "him",    "himself", "his",
-    "how",     "i",      "if",    "in",      "into",   "is",     "it",     "its",    "itself",  "just",  "ll",
-    "m",       "me",     "more",  "most",    "must",   "my",     "myself", "no",     "nor",     "not",   "now",
-    "of",      "off",    "on",    "once",    "only",   "or",     "other",  "our",    "ours",    "out",   "over",
-    "own",     "re",     "s",     "same",    "she",    "should", "so",     "some",   "such",    "t",     "than",
-    "that",    "the",    "their", "theirs",  "them",   "then",   "there",  "these",  "they",    "this",  "those",
-    "through", "to",     "too",   "under",   "until",  "up",     "us",     "ve",     "very",    "was",   "we",
-    "were",    "what",   "when",  "where",   "which",  "while",  "who",    "whom",   "whose",   "why",   "with",
+    "a",       "about", "above",  "after",  "again",   "all",    "also",    "am",      "an",     "and",     "any",
+    "are",     "as",    "at",     "be",     "because", "been",   "before",  "being",   "below",  "between", "both",
+    "but",     "by",    "can",    "could",  "d",       "did",    "do",      "does",    "doing",  "don",     "down",
+    "during",  "each",  "ever",   "few",    "for",     "from",   "further", "get",     "go",     "got",     "had",
+    "has",     "have",  "having", "he",     "her",     "here",   "hers",    "herself", "him",    "himself", "his",
+    "how",     "i",     "if",     "in",     "into",    "is",     "it",      "its",     "itself", "just",    "ll",
+    "m",       "me",    "more",   "most",   "must",    "my",     "myself",  "no",      "nor",    "not",     "now",
+    "of",      "off",   "on",     "once",   "only",    "or",     "other",   "our",     "ours",   "out",     "over",
+    "own",     "re",    "s",      "same",   "she",     "should", "so",      "some",    "such",   "t",       "than",
+    "that",    "the",   "their",  "theirs", "them",    "then",   "there",   "these",   "they",   "this",    "those",
+    "through", "to",    "too",    "under",  "until",   "up",     "us",      "ve",      "very",   "was",     "we",
+    "were",    "what",  "when",   "where",  "which",   "while",  "who",     "whom",    "whose",  "why",     "with",
     "would",   "you"};
 static_assert(std::ranges::is_sorted(stop_words));
 

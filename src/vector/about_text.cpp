@@ -25,8 +25,9 @@ std::string name_text(const json::object& metadata) { return std::string(text_at
 
 std::string day_text(const json::object& metadata)
 {
-    constexpr std::array<std::string_view, 12> months{"January", "February", "March",     "April",   "May",      "June",
-                                                      "July",    "August",   "September", "October", "November", "December"};
+    constexpr std::array<std::string_view, 12> months{"January",   "February", "March",    "April",
+                                                      "May",       "June",     "July",     "August",
+                                                      "September", "October",  "November", "December"};
     const std::string_view time = text_at(metadata, "timestamp");
     if (time.size() < 10 || time[4] != '-' || time[7] != '-' || !is_number(time.substr(0, 4)) ||
         !is_number(time.substr(5, 2)) || !is_number(time.substr(8, 2)))

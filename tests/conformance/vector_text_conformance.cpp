@@ -240,9 +240,9 @@ TEST_P(VectorTexts, SearchesAndWritesAtTheSameTimeAgree)
     fill();
     const auto write = [&](int writer) -> awaitable<void> {
         for (int i = 0; i < 60; ++i) {
-            VectorDocument one = document(numbered("d", static_cast<std::uint64_t>(i % 7)),
-                                          some_vector(static_cast<unsigned>(i)), R"({"user_id": "mira"})",
-                                          numbered("common version", static_cast<std::uint64_t>(i + writer)));
+            VectorDocument one =
+                document(numbered("d", static_cast<std::uint64_t>(i % 7)), some_vector(static_cast<unsigned>(i)),
+                         R"({"user_id": "mira"})", numbered("common version", static_cast<std::uint64_t>(i + writer)));
             std::vector<VectorDocument> documents;
             documents.push_back(std::move(one));
             co_await vectors->store_documents("docs", std::move(documents));

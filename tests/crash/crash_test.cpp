@@ -4,9 +4,9 @@
 #include "crash/oracle.hpp"
 #include "crash/stores.hpp"
 #include "sqlite/connection.hpp"
-#include "support/word_index_check.hpp"
 #include "support/run.hpp"
 #include "support/test_directory.hpp"
+#include "support/word_index_check.hpp"
 
 #include <whisperstore/database/abstract_database_adapter.hpp>
 #include <whisperstore/graph/graph_database_manager.hpp>

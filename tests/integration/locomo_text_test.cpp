@@ -126,11 +126,11 @@ protected:
             const std::string user = text_of(message, "user_id");
             rows.push_back(query("INSERT INTO users (user_id, username) VALUES (?, ?) ON CONFLICT (user_id) DO NOTHING",
                                  params(arg(user), arg(text_of(message, "username")))));
-            rows.push_back(query("INSERT INTO messages (message_id, channel_id, user_id, content, timestamp) "
-                                 "VALUES (?, ?, ?, ?, ?)",
-                                 params(arg(message.at("message_id").as_int64()), arg(text_of(message, "channel_id")),
-                                        arg(user), arg(text_of(message, "content")),
-                                        arg(parse_timestamp(text_of(message, "timestamp"))))));
+            rows.push_back(
+                query("INSERT INTO messages (message_id, channel_id, user_id, content, timestamp) "
+                      "VALUES (?, ?, ?, ?, ?)",
+                      params(arg(message.at("message_id").as_int64()), arg(text_of(message, "channel_id")), arg(user),
+                             arg(text_of(message, "content")), arg(parse_timestamp(text_of(message, "timestamp"))))));
             TextDocument document;
             document.id = std::to_string(message.at("message_id").as_int64());
             document.text = text_of(message, "content");
@@ -154,8 +154,8 @@ protected:
             for (std::size_t i = 0; i < questions_.size(); i += step, ++asked) {
                 const json::object& question = questions_[i];
                 const Filter channel = filter::eq("channel_id", question.at("channel_id"));
-                const std::vector<TextResult> found = co_await texts_->search_text(
-                    "user_memories", text_of(question, "question"), 10, channel, options);
+                const std::vector<TextResult> found =
+                    co_await texts_->search_text("user_memories", text_of(question, "question"), 10, channel, options);
                 const double share = share_found(found, question);
                 recall.all += share;
                 if (std::ranges::find(held_out, text_of(question, "channel_id")) != held_out.end()) {

@@ -6,8 +6,8 @@
 #include "support/test_directory.hpp"
 
 #include <whisperstore/database/schema.hpp>
-#include <whisperstore/metrics/storage_metrics_collector.hpp>
 #include <whisperstore/embedding/cached_embedding_provider.hpp>
+#include <whisperstore/metrics/storage_metrics_collector.hpp>
 #include <whisperstore/storage/remember_message.hpp>
 #include <whisperstore/storage/storage_manager_factory.hpp>
 
@@ -75,7 +75,8 @@ TEST_F(RememberMessage, IsInEveryStore)
     ASSERT_TRUE(document);
     EXPECT_EQ(document->metadata.at("timestamp"), "2026-03-02T18:04:00.000000Z");
     EXPECT_EQ(document->metadata.at("username"), "Mira");
-    const auto found = run(storage->search_text("user_memories", "Where is the key?", 1, filter::eq("user_id", "mira")));
+    const auto found =
+        run(storage->search_text("user_memories", "Where is the key?", 1, filter::eq("user_id", "mira")));
     ASSERT_EQ(found.size(), 1U);
     EXPECT_EQ(found[0].id, "1");
     run(storage->cache().get_conversation_context("kitchen", 10));

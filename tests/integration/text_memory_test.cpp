@@ -51,12 +51,12 @@ protected:
              std::int64_t minute = -1)
     {
         const Timestamp time = parse_timestamp("2026-03-02T18:00:00Z") + std::chrono::minutes(minute < 0 ? id : minute);
-        std::vector<Query> rows = queries(
-            query("INSERT INTO users (user_id, username) VALUES (?, ?) ON CONFLICT (user_id) DO NOTHING",
-                  params(arg(user), arg(user))),
-            query("INSERT INTO messages (message_id, channel_id, user_id, username, content, timestamp) "
-                  "VALUES (?, ?, ?, ?, ?, ?)",
-                  params(arg(id), arg(channel), arg(user), arg(user), arg(text), arg(time))));
+        std::vector<Query> rows =
+            queries(query("INSERT INTO users (user_id, username) VALUES (?, ?) ON CONFLICT (user_id) DO NOTHING",
+                          params(arg(user), arg(user))),
+                    query("INSERT INTO messages (message_id, channel_id, user_id, username, content, timestamp) "
+                          "VALUES (?, ?, ?, ?, ?, ?)",
+                          params(arg(id), arg(channel), arg(user), arg(user), arg(text), arg(time))));
         run(database->execute_transaction(std::move(rows)));
         json::object metadata;
         metadata["channel_id"] = channel;
@@ -115,9 +115,8 @@ TEST_F(TextMemoryTest, TheVectorsOfAnotherModelAreRefused)
 {
     run(memory->store_text("user_memories", "a", "bread"));
     TextMemory other(vectors, std::make_shared<HashedEmbeddings>(384, "another-model"), database);
-    for (const StorageError& error :
-         {error_of([&] { run(other.store_text("user_memories", "b", "salt")); }),
-          error_of([&] { run(other.search_text("user_memories", "salt")); })}) {
+    for (const StorageError& error : {error_of([&] { run(other.store_text("user_memories", "b", "salt")); }),
+                                      error_of([&] { run(other.search_text("user_memories", "salt")); })}) {
         EXPECT_EQ(error.errc(), StorageErrc::version_mismatch);
         EXPECT_NE(error.message().find("hashed-pairs"), std::string::npos);
         EXPECT_NE(error.message().find("another-model"), std::string::npos);
@@ -188,8 +187,8 @@ TEST_F(TextMemoryTest, AnAnswerIsFoundByItsQuestion)
     const ScoreParts& parts = *found[1].parts;
     EXPECT_GT(parts.neighbour, 0);
     EXPECT_GT(parts.words, 0);
-    EXPECT_NEAR(found[1].score,
-                parts.similarity + parts.words + parts.neighbour + parts.recency + parts.importance, 1e-9);
+    EXPECT_NEAR(found[1].score, parts.similarity + parts.words + parts.neighbour + parts.recency + parts.importance,
+                1e-9);
     EXPECT_NE(std::ranges::find(parts.matched_words, "lisbon"), parts.matched_words.end());
 
     TextSearchOptions without;
@@ -207,7 +206,8 @@ TEST_F(TextMemoryTest, NeighboursEndWithTheConversation)
     say(3, "mira", "Elsewhere.", "lounge", 1);
     TextSearchOptions options;
     options.explain = true;
-    for (const TextResult& one : run(memory->search_text("user_memories", "instrument Lisbon", 10, Filter(), options))) {
+    for (const TextResult& one :
+         run(memory->search_text("user_memories", "instrument Lisbon", 10, Filter(), options))) {
         ASSERT_TRUE(one.parts);
         EXPECT_EQ(one.parts->neighbour, 0) << one.id;
         if (one.id != "1") {
@@ -259,7 +259,8 @@ TEST_F(TextMemoryTest, ADenseSearchIsThatOfTheVector)
     options.mode = TextSearchOptions::Mode::dense;
     options.explain = true;
     const auto found = run(memory->search_text("user_memories", "words 7919", 5, Filter(), options));
-    const auto expected = run(vectors->search_similar("user_memories", HashedEmbeddings::vector_of("words 7919", 384), 5));
+    const auto expected =
+        run(vectors->search_similar("user_memories", HashedEmbeddings::vector_of("words 7919", 384), 5));
     ASSERT_EQ(found.size(), expected.size());
     for (std::size_t i = 0; i < found.size(); ++i) {
         EXPECT_EQ(found[i].id, expected[i].id);

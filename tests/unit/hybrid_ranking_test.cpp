@@ -156,8 +156,8 @@ TEST_F(HybridRanking, NeighboursWordsAndMeaningCount)
     const auto ranked = rank({"instrument"});
     EXPECT_EQ(ids(ranked), (List{"question", "answer", "after", "alone"}));
     EXPECT_GT(ranked[1].parts.similarity, 0.6 * 0.1); // blended with the question's vector
-    EXPECT_NEAR(ranked[1].parts.neighbour,
-                weights.neighbour * (ranked[0].parts.similarity + ranked[0].parts.words), 1e-9);
+    EXPECT_NEAR(ranked[1].parts.neighbour, weights.neighbour * (ranked[0].parts.similarity + ranked[0].parts.words),
+                1e-9);
     EXPECT_GT(ranked[2].parts.words, 0); // two messages away
     EXPECT_EQ(ranked[3].parts.words, 0);
     weights.near_words = weights.far_words = weights.near_meaning = weights.neighbour = 0;

@@ -150,7 +150,8 @@ Exit recall(Invocation& invocation, const RecallArguments& arguments)
 void add_remember(CLI::App& program, Selected& selected)
 {
     auto arguments = std::make_shared<RememberArguments>();
-    CLI::App* command = program.add_subcommand("remember", "Store a message in all stores, with the vector of its text");
+    CLI::App* command =
+        program.add_subcommand("remember", "Store a message in all stores, with the vector of its text");
     command->add_option("USER", arguments->user, "Whose message it is")->required();
     command->add_option("TEXT", arguments->text, "What was said")->required();
     command->add_option("--channel", arguments->channel, "Where it was said (user-USER)")->option_text("ID");
@@ -170,7 +171,8 @@ void add_remember(CLI::App& program, Selected& selected)
 void add_recall(CLI::App& program, Selected& selected)
 {
     auto arguments = std::make_shared<RecallArguments>();
-    CLI::App* command = program.add_subcommand("recall", "Find the memories that answer a question, or nearest to a vector");
+    CLI::App* command =
+        program.add_subcommand("recall", "Find the memories that answer a question, or nearest to a vector");
     command->add_option("QUERY", arguments->query, "What to look for, in words");
     command->add_option("--user", arguments->user, "Only what this user said")->option_text("ID");
     command->add_option("--channel", arguments->channel, "Only what was said there")->option_text("ID");

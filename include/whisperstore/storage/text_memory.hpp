@@ -50,7 +50,7 @@ struct HybridWeights
 
     /// \name Off by default
     ///@{
-    double recency = 0;               ///< added for a document of this moment, half of it after recency_half_life_days
+    double recency = 0; ///< added for a document of this moment, half of it after recency_half_life_days
     double recency_half_life_days = 30;
     double importance = 0; ///< multiplied by the number `importance` in the metadata, and added
     ///@}
@@ -78,12 +78,12 @@ struct TextSearchOptions
 /// What a score is made of: similarity + words + neighbour + recency + importance = score.
 struct ScoreParts
 {
-    double cosine = 0;        ///< of the document and the query by themselves, in [-1, 1]
-    double similarity = 0;    ///< part of the score: vectors, the neighbours' blended in
-    double words = 0;         ///< part of the score
-    double neighbour = 0;     ///< part of the score: what the better neighbour adds
-    double recency = 0;       ///< part of the score
-    double importance = 0;    ///< part of the score
+    double cosine = 0;                      ///< of the document and the query by themselves, in [-1, 1]
+    double similarity = 0;                  ///< part of the score: vectors, the neighbours' blended in
+    double words = 0;                       ///< part of the score
+    double neighbour = 0;                   ///< part of the score: what the better neighbour adds
+    double recency = 0;                     ///< part of the score
+    double importance = 0;                  ///< part of the score
     std::vector<std::string> matched_words; ///< of the query, found in the text, its neighbours', the name or the day
     json::object to_json() const;
 };

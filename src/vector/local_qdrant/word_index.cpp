@@ -124,8 +124,8 @@ void WordIndex::forget(sqlite::Connection& connection, std::int64_t seq)
     if (!row.step())
         return;
     const std::string about = about_text(decode_metadata(connection, row.column_text(1), row.column_text(2)));
-    sqlite::Statement remove = connection.prepare(
-        "INSERT INTO words_1 (words_1, rowid, content, about) VALUES ('delete', ?1, ?2, ?3)");
+    sqlite::Statement remove =
+        connection.prepare("INSERT INTO words_1 (words_1, rowid, content, about) VALUES ('delete', ?1, ?2, ?3)");
     remove.bind(1, seq);
     remove.bind_text(2, row.column_text(0));
     remove.bind_text(3, about);
