@@ -128,6 +128,10 @@ public:
     {
         return inner_.create_collection(std::move(name), std::move(config), std::move(context));
     }
+    awaitable<void> prepare_for_texts(std::string name, std::string model, OperationContext context) override
+    {
+        return inner_.prepare_for_texts(std::move(name), std::move(model), std::move(context));
+    }
     awaitable<bool> delete_collection(std::string name, OperationContext context) override
     {
         return inner_.delete_collection(std::move(name), std::move(context));
