@@ -39,7 +39,7 @@ struct EmbeddingConfig
     std::chrono::milliseconds connect_timeout{5'000};  ///< look-up, TCP and TLS
     std::chrono::milliseconds attempt_timeout{60'000}; ///< of one request; a deadline of the call ends it sooner
     int max_retries = 3;                               ///< of one request; a retry budget of the call limits them, too
-    /// How vectors are asked for: base64 (a third of the bytes, exact), float, or empty for servers that refuse the
+    /// How vectors are asked for: base64 (half of the bytes, exact), float, or empty for servers that refuse the
     /// parameter. Answers are understood in either form.
     std::string encoding_format = "base64";
     ///@}
