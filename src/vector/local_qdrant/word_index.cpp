@@ -41,29 +41,31 @@ std::string fts_string(std::string_view word)
 
 using Scores = boost::unordered_flat_map<std::int64_t, double>;
 
-struct Occurrences
+/// A part of a word of the query that the index may know.
+struct Part
 {
-    std::size_t word = 0; // its place in the query
-    std::vector<std::int64_t> seqs;
+    std::size_t word = 0; ///< its place in the query
+    std::string match;
+    std::uint64_t documents = 0; ///< that contain it
 };
 
-std::vector<Occurrences> find_words(sqlite::Connection& connection, const std::vector<std::string>& words)
+std::vector<Part> count_parts(sqlite::Connection& connection, const std::vector<std::string>& words)
 {
-    const sqlite::Words parts(sqlite::Words::Forms::kept);
-    std::vector<Occurrences> found;
-    sqlite::Statement rows = connection.prepare("SELECT rowid FROM words_1 WHERE words_1 MATCH ?1");
+    const sqlite::Words forms(sqlite::Words::Forms::kept);
+    std::vector<Part> parts;
+    sqlite::Statement count = connection.prepare("SELECT count(*) FROM words_1 WHERE words_1 MATCH ?1");
     for (std::size_t i = 0; i < words.size(); ++i)
-        for (const std::string& part : parts.of(words[i])) {
-            Occurrences one;
-            one.word = i;
-            const std::string match = fts_string(part);
-            rows.reset();
-            rows.bind_text(1, match);
-            while (rows.step())
-                one.seqs.push_back(rows.column_int(0));
-            found.push_back(std::move(one));
+        for (const std::string& form : forms.of(words[i])) {
+            Part part;
+            part.word = i;
+            part.match = fts_string(form);
+            count.reset();
+            count.bind_text(1, part.match);
+            if (count.step())
+                part.documents = static_cast<std::uint64_t>(count.column_int(0));
+            parts.push_back(std::move(part));
         }
-    return found;
+    return parts;
 }
 
 } // namespace
@@ -154,23 +156,29 @@ WordMatches look_up_words(sqlite::Connection& connection, const WordLookup& look
 {
     WordMatches matches;
     matches.word_documents.assign(lookup.words->size(), 0);
-    std::vector<Occurrences> found = find_words(connection, *lookup.words);
-    for (const Occurrences& one : found) {
-        std::uint64_t& count = matches.word_documents[one.word];
-        count = std::max<std::uint64_t>(count, one.seqs.size());
+    std::vector<Part> parts = count_parts(connection, *lookup.words);
+    for (const Part& part : parts) {
+        std::uint64_t& count = matches.word_documents[part.word];
+        count = std::max(count, part.documents);
     }
-    // The rarest first: once there are enough candidates, the most common words only tell these apart.
-    std::ranges::stable_sort(found, {}, [](const Occurrences& one) { return one.seqs.size(); });
+    // The rarest first: once there are enough candidates, the most common words add nothing but time. How much they
+    // tell candidates apart is the ranking's affair.
+    std::ranges::stable_sort(parts, {}, &Part::documents);
     Scores scores;
-    for (const Occurrences& one : found) {
-        const auto containing = static_cast<double>(one.seqs.size());
-        const double rarity = std::log(1 + (static_cast<double>(documents) + 0.5) / (containing + 0.5));
-        const bool common = one.seqs.size() > std::max<std::uint64_t>(documents / 8, 1000);
-        const bool only_known = common && scores.size() >= lookup.limit;
-        for (const std::int64_t seq : one.seqs) {
+    sqlite::Statement rows = connection.prepare("SELECT rowid FROM words_1 WHERE words_1 MATCH ?1");
+    for (const Part& part : parts) {
+        const bool common = part.documents > std::max<std::uint64_t>(documents / 8, 1000);
+        if (part.documents == 0 || (common && scores.size() >= lookup.limit))
+            continue;
+        const double rarity =
+            std::log(1 + (static_cast<double>(documents) + 0.5) / (static_cast<double>(part.documents) + 0.5));
+        rows.reset();
+        rows.bind_text(1, part.match);
+        while (rows.step()) {
+            const std::int64_t seq = rows.column_int(0);
             if (const auto known = scores.find(seq); known != scores.end())
                 known->second += rarity;
-            else if (!only_known && lookup.admits(seq))
+            else if (lookup.admits(seq))
                 scores.emplace(seq, rarity);
         }
     }
