@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace whisperstore::local_embedding {
 
@@ -16,8 +17,10 @@ std::vector<std::vector<std::size_t>> plan_inferences(std::span<const std::size_
 {
     std::vector<std::size_t> order(lengths.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t left, std::size_t right) { return lengths[left] < lengths[right]; });
+    // clang finds fault with libstdc++'s stable_sort: the place decides between equal lengths.
+    std::sort(order.begin(), order.end(), [&](std::size_t left, std::size_t right) {
+        return std::pair(lengths[left], left) < std::pair(lengths[right], right);
+    });
     std::vector<std::vector<std::size_t>> inferences;
     std::size_t longest = 0; // of the inference being filled
     for (const std::size_t text : order) {

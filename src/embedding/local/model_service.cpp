@@ -17,6 +17,7 @@
 #include <mutex>
 #include <new>
 #include <system_error>
+#include <utility>
 
 namespace whisperstore::local_embedding {
 
@@ -68,8 +69,8 @@ private:
             pending_.push_back({this, tokenized_, model.tokenize(request_.texts[tokenized_])});
             std::string().swap(request_.texts[tokenized_]);
         }
-        std::stable_sort(pending_.begin(), pending_.end(), [](const Piece& left, const Piece& right) {
-            return left.tokens.size() < right.tokens.size();
+        std::sort(pending_.begin(), pending_.end(), [](const Piece& left, const Piece& right) {
+            return std::pair(left.tokens.size(), left.text) < std::pair(right.tokens.size(), right.text);
         });
     }
 
