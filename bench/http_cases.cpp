@@ -35,8 +35,8 @@ std::string answer(const Vectors& vectors, bool base64)
 {
     std::string out = R"({"object":"list","data":[)";
     for (std::size_t i = 0; i < vectors.size(); ++i) {
-        out += (i == 0 ? R"({"object":"embedding","index":)" : R"(,{"object":"embedding","index":)") +
-               std::to_string(i) + R"(,"embedding":)";
+        out.append(i == 0 ? R"({"object":"embedding","index":)" : R"(,{"object":"embedding","index":)");
+        out.append(std::to_string(i)).append(R"(,"embedding":)");
         if (base64)
             out += "\"" + http::encode_float_base64(vectors[i]) + "\"";
         else

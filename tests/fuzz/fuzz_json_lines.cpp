@@ -1,62 +1,13 @@
 // A file of messages to import.
 
-#include "fuzz/fuzz_target.hpp"
-#include "storage/import_file.hpp"
-
-#include <set>
-#include <sys/mman.h>
-#include <unistd.h>
-
-namespace whisperstore::fuzz {
-
-namespace {
-
-/// A file in memory that holds the input.
-std::filesystem::path as_file(std::string_view text)
-{
-    static const int descriptor = ::memfd_create("messages", MFD_CLOEXEC);
-    require(::ftruncate(descriptor, 0) == 0, "a file in memory can be emptied");
-    require(::pwrite(descriptor, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()),
-            "a file in memory can be written");
-    return "/proc/self/fd/" + std::to_string(descriptor);
-}
-
-void check(const std::filesystem::path& path)
-{
-    ImportOptions options;
-    options.format = ImportFormat::json_lines;
-    ImportFile file(path, options, 0);
-    std::set<std::int64_t> ids;
-    std::uint64_t messages = 0;
-    bool repeated = false;
-    const bool read = accepts([&] {
-        while (true) {
-            const std::vector<ImportedMessage> some = file.read(3);
-            for (const ImportedMessage& item : some) {
-                check_message(item.message);
-                check_json(item.document_metadata, "metadata");
-                repeated = !ids.insert(item.message.message_id).second || repeated;
-                ++messages;
-            }
-            if (some.empty())
-                break;
-        }
-    });
-    std::uint64_t counted = 0;
-    const std::atomic<bool> stop{false};
-    const bool checked = accepts([&] { counted = ImportFile::check(path, options, 0, stop); });
-    require(checked == (read && !repeated), "a file that passes its check can be imported, and no other");
-    require(!checked || counted == messages, "the check counts the messages");
-}
-
-} // namespace
-
-} // namespace whisperstore::fuzz
+#include "fuzz/imported_file.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
     namespace fuzz = whisperstore::fuzz;
+    whisperstore::ImportOptions options;
+    options.format = whisperstore::ImportFormat::json_lines;
     const std::filesystem::path path = fuzz::as_file(fuzz::as_text(data, size));
-    fuzz::accepts([&] { fuzz::check(path); });
+    fuzz::accepts([&] { fuzz::check_import(path, options); });
     return 0;
 }
