@@ -38,7 +38,7 @@ std::string answer(const Vectors& vectors, bool base64)
         out.append(i == 0 ? R"({"object":"embedding","index":)" : R"(,{"object":"embedding","index":)");
         out.append(std::to_string(i)).append(R"(,"embedding":)");
         if (base64)
-            out += "\"" + http::encode_float_base64(vectors[i]) + "\"";
+            out.append("\"").append(http::encode_float_base64(vectors[i])).append("\"");
         else
             http::append_float_array(out, vectors[i]);
         out += "}";
