@@ -36,6 +36,8 @@ EnvironmentMap world_of(const Setting& setting)
         return {{"WHISPERENGINE_CACHE_TYPE", "redis"}};
     if (group == "neo4j")
         return {{"WHISPERENGINE_GRAPH_DB_TYPE", "neo4j"}};
+    if (setting.name == "embedding.api_key" || setting.name.starts_with("embedding.tls"))
+        return {{"WHISPERENGINE_EMBEDDING_URL", "https://models.example.com/v1"}};
     return {};
 }
 
