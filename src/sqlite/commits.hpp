@@ -17,6 +17,10 @@ public:
     /// Whether one, or other work that changes the file, is going on.
     bool under_way() const noexcept { return under_way_.load(std::memory_order_seq_cst); }
 
+    /// Whether snapshots may be kept: not from a checkpoint on until the log has begun anew, which a snapshot prevents.
+    bool may_keep() const noexcept { return may_keep_.load(std::memory_order_seq_cst); }
+    void let_keep(bool may) noexcept { may_keep_.store(may, std::memory_order_seq_cst); }
+
     /// Writer: before anything can be seen.
     void begin() noexcept { under_way_.store(true, std::memory_order_seq_cst); }
     /// Writer: before anybody hears of it.
@@ -37,6 +41,7 @@ public:
 private:
     std::atomic<std::uint64_t> count_{1};
     std::atomic<bool> under_way_{false};
+    std::atomic<bool> may_keep_{true};
 };
 
 } // namespace whisperstore::sqlite

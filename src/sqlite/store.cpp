@@ -172,7 +172,7 @@ void ReaderPool::release_snapshots() noexcept
 void ReaderPool::give_back(Slot* slot) noexcept
 {
     // A snapshot left open for nobody would keep the write-ahead log from being reused.
-    if (slot->snapshot == 0)
+    if (slot->snapshot == 0 || !commits_->may_keep())
         end_snapshot(*slot);
     if (commits_)
         commits_->seen();
@@ -197,7 +197,7 @@ void ReaderPool::use_snapshot(Slot& slot)
     if (slot.snapshot != 0)
         end_snapshot(slot);
     // Worth its two statements when it was read before since the last commit, so that it may be read again.
-    if (std::exchange(slot.last_read, last) == last && !commits_->under_way()) {
+    if (std::exchange(slot.last_read, last) == last && !commits_->under_way() && commits_->may_keep()) {
         slot.connection->prepare("BEGIN").run();
         slot.snapshot = last;
     }
