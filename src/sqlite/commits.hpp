@@ -17,13 +17,13 @@ public:
     /// Whether one, or other work that changes the file, is going on.
     bool under_way() const noexcept { return under_way_.load(std::memory_order_seq_cst); }
 
-    /// Whether snapshots may be kept: not from a checkpoint on until the log has begun anew, which a snapshot prevents.
+    /// Whether snapshots may be kept: not during a checkpoint, which would not come to the end of the log.
     bool may_keep() const noexcept { return may_keep_.load(std::memory_order_seq_cst); }
     void let_keep(bool may) noexcept { may_keep_.store(may, std::memory_order_seq_cst); }
 
     /// Writer: before anything can be seen.
     void begin() noexcept { under_way_.store(true, std::memory_order_seq_cst); }
-    /// Writer: before anybody hears of it.
+    /// Writer: before anybody hears of it. Also makes kept snapshots old where nothing was committed.
     void end() noexcept
     {
         count_.fetch_add(1, std::memory_order_seq_cst);

@@ -277,10 +277,8 @@ void Writer::run_together(Batch batch, std::exception_ptr failure)
 
 void Writer::checkpoint_if_due() noexcept
 {
-    if (wal_pages_ < checkpointed_at_) {
+    if (wal_pages_ < checkpointed_at_)
         checkpointed_at_ = 0; // the log began anew
-        commits_.let_keep(true);
-    }
     const int grown = wal_pages_ - checkpointed_at_;
     if (grown < checkpoint_when_idle_pages)
         return;
@@ -291,10 +289,13 @@ void Writer::checkpoint_if_due() noexcept
     }
     // Passive: never waits for readers. Its failure loses nothing (the log keeps the data), and it is
     // tried again when the log has grown further.
-    // Without kept snapshots it comes to the end of the log, and the next write can begin it anew.
+    // Without kept snapshots it comes to the end of the log. Those that begin after it need no log, and the next write
+    // can begin it anew; older ones are not used again.
     commits_.let_keep(false);
     release_snapshots();
     sqlite3_wal_checkpoint_v2(connection_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    commits_.end();
+    commits_.let_keep(true);
     checkpointed_at_ = wal_pages_;
 }
 
