@@ -185,8 +185,8 @@ public:
     /// What the backend can do beyond what all must.
     virtual VectorCapabilities capabilities() const noexcept { return {}; }
     /// Makes a collection ready for texts: remembers the model that its vectors come from (empty: as it was) and, where
-    /// the backend can, makes an index of the words of its documents, which all later writes keep. Making it takes
-    /// about 40 s a million documents, during which writes wait. Again with the same model: nothing.
+    /// the backend can, makes an index of the words of its documents, which all later writes keep. Making it reads
+    /// all of them, during which writes wait. Again with the same model: nothing.
     /// \throws StorageError version_mismatch: the collection holds vectors of another model (the message names both).
     virtual awaitable<void> prepare_for_texts(std::string collection, std::string embedding_model,
                                               OperationContext context = OperationContext()) = 0;
