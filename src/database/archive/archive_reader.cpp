@@ -1,8 +1,9 @@
 #include "database/archive/archive_reader.hpp"
 
 #include "database/archive/archive_format.hpp"
-#include "database/archive/copy_lines.hpp"
 #include "database/archive/sqlite_catalog.hpp"
+
+#include <sqlite3.h>
 
 namespace whisperstore::archive {
 
@@ -18,6 +19,29 @@ std::string expression(const PortableTable& table, const std::string& column)
     if (!found || found->type != PortableType::timestamp)
         return name;
     return "CASE WHEN " + name + " LIKE '0000-%' THEN '0001' || substr(" + name + ", 5) || ' BC' ELSE " + name + " END";
+}
+
+void add_row(RowsBuilder& rows, const sqlite::Statement& row)
+{
+    const int columns = row.column_count();
+    for (int i = 0; i < columns; ++i) {
+        switch (sqlite3_column_type(row.handle(), i)) {
+        case SQLITE_INTEGER:
+            rows.add(row.column_int(i));
+            break;
+        case SQLITE_FLOAT:
+            rows.add(row.column_real(i));
+            break;
+        case SQLITE_TEXT:
+            rows.add_text(row.column_text(i));
+            break;
+        case SQLITE_BLOB:
+            rows.add_blob(row.column_blob(i));
+            break;
+        default:
+            rows.add_null();
+        }
+    }
 }
 
 } // namespace
@@ -43,20 +67,21 @@ void ArchiveReader::select(const PortableTable& table, const std::vector<std::st
     std::string wanted;
     for (const std::string& column : columns)
         wanted += (wanted.empty() ? "" : ", ") + expression(table, column);
+    columns_ = std::make_shared<const std::vector<std::string>>(columns);
     rows_.emplace(connection_->prepare_once("SELECT " + wanted + " FROM " + quote_identifier(table.name)));
 }
 
-bool ArchiveReader::read(std::string& lines)
+Rows ArchiveReader::read()
 {
-    const std::size_t begin = lines.size();
-    while (rows_ && lines.size() - begin < piece_size) {
+    RowsBuilder rows(columns_);
+    while (rows_ && rows.bytes() < piece_size) {
         if (!rows_->step()) {
             rows_.reset();
             break;
         }
-        add_copy_line(lines, *rows_);
+        add_row(rows, *rows_);
     }
-    return lines.size() > begin;
+    return rows.finish();
 }
 
 } // namespace whisperstore::archive

@@ -6,9 +6,10 @@
 #include "sqlite/connection.hpp"
 #include "sqlite/stopper.hpp"
 
+#include <whisperstore/database/query_result.hpp>
+
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,8 +34,8 @@ public:
 
     /// Begins to read rows. \param columns in the order wanted
     void select(const PortableTable& table, const std::vector<std::string>& columns);
-    /// Appends the next rows as lines for COPY … FROM STDIN, about 1 MiB of them; false: there are no more.
-    bool read(std::string& lines);
+    /// The next rows, about 1 MiB of them; none at the end. Their values are of SQLite's kinds: booleans are integers.
+    Rows read();
 
     /// Ends what is running, from any thread.
     void stop() noexcept { stopper_.stop(); }
@@ -46,6 +47,7 @@ private:
     std::vector<PortableTable> tables_;
     std::vector<Definition> definitions_;
     std::vector<std::pair<std::string, std::int64_t>> last_ids_;
+    std::shared_ptr<const std::vector<std::string>> columns_; // of what is read
     std::optional<sqlite::Statement> rows_;
 };
 
