@@ -14,8 +14,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t streams_allowed = 8;
-// Taken by whoever changes the schema, so that two programs that start at once do not get into each other's way.
-constexpr const char* schema_lock = "SELECT pg_advisory_xact_lock(6304870516)";
 
 std::string position_of(std::size_t index, std::size_t count)
 {
