@@ -8,10 +8,9 @@
 #include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <poll.h>
-
 #include <algorithm>
 #include <bit>
+#include <poll.h>
 #include <utility>
 
 namespace whisperstore::postgresql {
@@ -105,8 +104,7 @@ bool Connection::is_slow() const noexcept
 {
     if (slow_.load(std::memory_order_acquire) > 0)
         return true;
-    return depth() > 0 &&
-           nanoseconds(Clock::now()) - first_since_.load(std::memory_order_relaxed) > slow_after;
+    return depth() > 0 && nanoseconds(Clock::now()) - first_since_.load(std::memory_order_relaxed) > slow_after;
 }
 
 bool Connection::is_gone()
@@ -128,15 +126,24 @@ bool Connection::is_gone()
     return true;
 }
 
-const std::string& Connection::name_of(const std::shared_ptr<Statement>& statement, bool& prepare)
+const std::string& Connection::name_of(const std::shared_ptr<Statement>& statement,
+                                       const std::shared_ptr<const Description>& description, bool& prepare)
 {
     const auto [entry, added] = prepared_.try_emplace(statement.get());
-    prepare = added;
-    if (added) {
+    prepare = added || !description || entry->second.description != description;
+    if (prepare) {
         entry->second.name = "whisperstore_" + std::to_string(++names_);
+        ++names_in_use_;
         entry->second.statement = statement;
+        entry->second.description = description;
     }
     return entry->second.name;
+}
+
+void Connection::described(const Statement& statement, const std::shared_ptr<const Description>& description)
+{
+    if (const auto entry = prepared_.find(&statement); entry != prepared_.end())
+        entry->second.description = description;
 }
 
 void Connection::forget(const Statement& statement) { prepared_.erase(&statement); }
@@ -145,13 +152,14 @@ void Connection::send_sync() { require_sent(link_.get(), PQpipelineSync(link_.ge
 
 bool Connection::make_room()
 {
-    if (prepared_.size() < statements_kept)
+    if (names_in_use_ < statements_kept)
         return false;
     // What was sent before it still finds its statement.
     require_sent(link_.get(),
                  PQsendQueryParams(link_.get(), "DEALLOCATE ALL", 0, nullptr, nullptr, nullptr, nullptr, 0));
     send_sync();
     prepared_.clear();
+    names_in_use_ = 0;
     return true;
 }
 
@@ -173,8 +181,7 @@ bool Connection::limit_statements(std::optional<Clock::time_point> deadline)
     if (!too_tight && (!too_wide || !pipeline_.empty()))
         return false;
     const std::string sql = "SET statement_timeout = " + std::to_string(wanted);
-    require_sent(link_.get(),
-                 PQsendQueryParams(link_.get(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0));
+    require_sent(link_.get(), PQsendQueryParams(link_.get(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0));
     send_sync();
     statement_limit_ms_ = wanted;
     return true;
@@ -243,8 +250,7 @@ void Connection::watch(Ended& ended)
         }
         if (!reading_) {
             reading_ = true;
-            watched_->async_wait(asio::posix::stream_descriptor::wait_read,
-                                 Watcher(shared_from_this(), watch_, true));
+            watched_->async_wait(asio::posix::stream_descriptor::wait_read, Watcher(shared_from_this(), watch_, true));
         }
         const int unsent = PQflush(link_.get());
         if (unsent == 1 && !writing_) {

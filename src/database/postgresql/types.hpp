@@ -45,6 +45,13 @@ struct Description
     std::shared_ptr<const std::vector<std::string>> columns;
     std::vector<Oid> column_types;
     bool binary = false; ///< every column's binary form is one we read
+
+    /// The same parameters and columns.
+    bool same_as(const Description& other) const noexcept
+    {
+        return parameter_types == other.parameter_types && column_types == other.column_types &&
+               *columns == *other.columns;
+    }
 };
 
 /// Whether decode() reads the type's binary form; the others are asked for as text.
@@ -52,8 +59,8 @@ bool has_binary_form(Oid type) noexcept;
 
 /// Adds a value to a row. `binary`: the form it came in. Integers, reals, booleans, bytea and times come as the
 /// kinds of the portable tables, everything else as PostgreSQL's own text for it.
-/// Throws StorageError type_mismatch for a time outside the years 0 to 9999 (but infinity is its text) and corrupt for a
-/// value that is not of its type.
+/// Throws StorageError type_mismatch for a time outside the years 0 to 9999 (but infinity is its text) and corrupt for
+/// a value that is not of its type.
 void decode(RowsBuilder& rows, std::string_view value, Oid type, bool binary);
 
 /// Arguments as libpq takes them. Texts and blobs are not copied: the Parameters must live as long.
