@@ -100,17 +100,32 @@ TEST_F(PostgresqlPool, EndedConnectionsAreReplacedUnseen)
     run(db->disconnect());
 }
 
-TEST_F(PostgresqlPool, AStatementThatIsTerminatedIsUnavailableAndNotApplied)
+// The server says that it has ended it, so it has certainly not happened.
+TEST_F(PostgresqlPool, AStatementThatIsTerminatedIsDoneElsewhereAndOnce)
 {
     const auto db = connected(database.url(), 2);
     run(db->execute_query("CREATE TABLE t (a BIGINT)"));
-    auto write = start(db->execute_query("INSERT INTO t SELECT 1 FROM pg_sleep(60)"));
+    auto write = start(db->execute_query("INSERT INTO t SELECT 1 FROM pg_sleep(0.3)"));
     ASSERT_TRUE(eventually([&] { return count("state = 'active' AND query LIKE 'INSERT%'") == 1; }));
     server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'INSERT%' AND "
                    "datname = current_database() AND pid <> pg_backend_pid()");
-    const StorageError error = error_of([&] { wait(std::move(write)); });
+    EXPECT_EQ(wait(std::move(write)).row_count, 1);
+    EXPECT_EQ(run(db->execute_query("SELECT count(*) AS n FROM t")).rows[0]["n"], 1);
+    run(db->disconnect());
+}
+
+TEST_F(PostgresqlPool, ATransactionThatIsTerminatedIsUnavailableAndNotApplied)
+{
+    const auto db = connected(database.url(), 2);
+    run(db->execute_query("CREATE TABLE t (a BIGINT)"));
+    Transaction transaction = run(db->begin_transaction());
+    run(transaction.execute_query("INSERT INTO t VALUES (1)"));
+    server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle in transaction' AND "
+                   "datname = current_database() AND pid <> pg_backend_pid()");
+    ASSERT_TRUE(eventually([&] { return count("state = 'idle in transaction'") == 0; }));
+    const StorageError error = error_of([&] { run(transaction.commit()); });
     EXPECT_EQ(error.errc(), StorageErrc::unavailable) << error.what();
-    EXPECT_EQ(error.outcome(), Outcome::not_applied); // the server said that it ended the statement
+    EXPECT_EQ(error.outcome(), Outcome::not_applied);
     EXPECT_TRUE(error.retryable());
     EXPECT_EQ(run(db->execute_query("SELECT count(*) AS n FROM t")).rows[0]["n"], 0);
     run(db->disconnect());
@@ -200,6 +215,7 @@ TEST_F(PostgresqlPool, AThousandCancellationsLeaveItAsItWas)
     run(db->execute_query("CREATE TABLE t (a BIGINT)"));
     int cancelled = 0;
     int finished = 0;
+    int refused = 0;
     for (int round = 0; round < 50; ++round) {
         std::vector<std::unique_ptr<Cancellable<void>>> all;
         for (int i = 0; i < 20; ++i)
@@ -212,8 +228,10 @@ TEST_F(PostgresqlPool, AThousandCancellationsLeaveItAsItWas)
                 one->get();
                 ++finished;
             } catch (const StorageError& error) {
-                EXPECT_EQ(error.errc(), StorageErrc::cancelled) << error.what();
-                ++cancelled;
+                // Of streams there may be less at once.
+                const bool full = error.errc() == StorageErrc::resource_exhausted;
+                EXPECT_TRUE(full || error.errc() == StorageErrc::cancelled) << error.what();
+                ++(full ? refused : cancelled);
             } catch (const boost::system::system_error& error) {
                 // Asio's own, where the coroutine was between two calls.
                 EXPECT_EQ(error.code(), asio::error::operation_aborted) << error.what();
@@ -222,7 +240,7 @@ TEST_F(PostgresqlPool, AThousandCancellationsLeaveItAsItWas)
         }
         ASSERT_LE(count(), 4);
     }
-    EXPECT_EQ(cancelled + finished, 1000);
+    EXPECT_EQ(cancelled + finished + refused, 1000);
     EXPECT_GT(cancelled, 300);
     EXPECT_GT(finished, 50);
     EXPECT_TRUE(eventually([&] { return run(db->get_active_connections()) == 0; }));
@@ -248,8 +266,8 @@ TEST_F(PostgresqlPool, AThousandCancellationsLeaveItAsItWas)
 
 TEST_F(PostgresqlPool, MoreAdaptersThanTheServerTakesAreToldSo)
 {
-    const std::string limit = "ALTER DATABASE " + database.name() + " CONNECTION LIMIT 1";
-    server.script(limit); // of others than superusers; the test's own connection does not count
+    const std::string limit = "ALTER DATABASE " + database.name() + " CONNECTION LIMIT 2";
+    server.script(limit); // the test's own connection counts
     server.script("GRANT ALL ON SCHEMA public TO guest");
     const ConnectionUrl url = as_user(database.url(), "guest", "guest's");
     const auto first = connected(url, 1);

@@ -50,6 +50,64 @@ TEST_F(PostgresqlStatements, CachedOnesSeeWhatOthersChange)
     EXPECT_STORAGE_ERROR(ask(), not_found);
 }
 
+// Only one of the connections has seen how it was.
+TEST_F(PostgresqlStatements, AConnectionThatComesLaterSeesWhatOthersHaveChanged)
+{
+    for (const char* type : {"NUMERIC", "BIGINT[]", "DATE", "BOOLEAN", "TEXT"}) {
+        other.script("CREATE TABLE t (a TEXT); INSERT INTO t VALUES (NULL)");
+        const auto ask = [&] { return db->execute_query("SELECT a, pg_sleep(0.02) FROM t"); };
+        const auto write = [&] { return db->execute_query("UPDATE t SET a = a RETURNING a"); };
+        run(ask());
+        run(write());
+        other.script(std::string("ALTER TABLE t ALTER COLUMN a TYPE ") + type + " USING NULL");
+        const std::string_view value = std::string_view(type) == "NUMERIC"    ? "12.50"
+                                       : std::string_view(type) == "BIGINT[]" ? "{1,2}"
+                                       : std::string_view(type) == "DATE"     ? "2026-01-31"
+                                       : std::string_view(type) == "BOOLEAN"  ? "true"
+                                                                              : "text";
+        other.execute(std::string("UPDATE t SET a = CAST(CAST($1 AS text) AS ") + type + ")", {std::string(value)});
+        std::vector<std::future<QueryResult>> all;
+        for (int i = 0; i < 6; ++i)
+            all.push_back(start(ask()));
+        for (int i = 0; i < 6; ++i)
+            all.push_back(start(write()));
+        for (std::future<QueryResult>& one : all) {
+            const QueryResult result = wait(std::move(one));
+            if (value == "true")
+                EXPECT_EQ(result.rows[0]["a"], true);
+            else
+                EXPECT_EQ(result.rows[0]["a"], value) << type;
+        }
+        other.script("DROP TABLE t");
+    }
+}
+
+// A text of eight bytes is not a number's eight bytes.
+TEST_F(PostgresqlStatements, ArgumentsAreReadAsTheyWereMeantAfterTypesHaveChanged)
+{
+    other.script("CREATE TABLE t (a BIGINT)");
+    const auto write = [&](Value value) {
+        return db->execute_query("INSERT INTO t SELECT ? FROM pg_sleep(0.02) RETURNING *",
+                                 params(arg(std::move(value))));
+    };
+    const auto on_both = [&](const Value& value) {
+        std::vector<std::future<QueryResult>> all;
+        for (int i = 0; i < 6; ++i)
+            all.push_back(start(write(value)));
+        for (std::future<QueryResult>& one : all)
+            EXPECT_EQ(wait(std::move(one)).rows[0]["a"], value.view());
+    };
+    on_both(5);
+    other.script("TRUNCATE t; ALTER TABLE t ALTER COLUMN a TYPE TEXT");
+    run(write("first"));
+    on_both("12345678");
+    other.script("TRUNCATE t; ALTER TABLE t ALTER COLUMN a TYPE DOUBLE PRECISION USING NULL");
+    run(write(1.5));
+    on_both(2.5);
+    other.script("TRUNCATE t; ALTER TABLE t ALTER COLUMN a TYPE BIGINT USING NULL");
+    on_both(7);
+}
+
 TEST_F(PostgresqlStatements, WritesSeeWhatOthersChange)
 {
     other.script("CREATE TABLE t (a BIGINT)");
@@ -61,6 +119,70 @@ TEST_F(PostgresqlStatements, WritesSeeWhatOthersChange)
     other.script("ALTER TABLE t ALTER COLUMN a TYPE TEXT");
     EXPECT_EQ(write().rows[0]["a"], "5");
     EXPECT_EQ(query("SELECT count(*) AS n FROM t").rows[0]["n"], 12); // each once
+    // What did not fit before: a type that takes no text, and then one that does.
+    other.script("TRUNCATE t; ALTER TABLE t ALTER COLUMN a TYPE BOOLEAN USING true");
+    EXPECT_EQ(query("INSERT INTO t VALUES (?) RETURNING a", params(arg(true))).rows[0]["a"], true);
+    EXPECT_STORAGE_ERROR(query("INSERT INTO t VALUES (?) RETURNING a", params(arg("word"))), type_mismatch);
+    other.script("ALTER TABLE t ALTER COLUMN a TYPE TEXT");
+    EXPECT_EQ(query("INSERT INTO t VALUES (?) RETURNING a", params(arg("word"))).rows[0]["a"], "word");
+}
+
+TEST_F(PostgresqlStatements, ListsSeeWhatOthersChange)
+{
+    other.script("CREATE TABLE t (a BIGINT)");
+    const auto write = [&](Value value) {
+        return run(db->execute_transaction(
+            queries(whisperstore::query("INSERT INTO t VALUES (?)", params(arg(std::move(value)))),
+                    whisperstore::query("SELECT * FROM t"))))[1];
+    };
+    for (int i = 0; i < 10; ++i)
+        EXPECT_EQ(write(5).rows[0]["a"], 5);
+    other.script("ALTER TABLE t ADD COLUMN b TEXT");
+    EXPECT_EQ(write(5).columns().size(), 2U);
+    other.script("ALTER TABLE t ALTER COLUMN a TYPE TEXT");
+    EXPECT_EQ(write("word").rows[0]["a"], "5");
+    other.script("TRUNCATE t; ALTER TABLE t ALTER COLUMN a TYPE NUMERIC[] USING NULL");
+    EXPECT_EQ(write("{1.50,2}").rows[0]["a"], "{1.50,2}");
+    other.script("TRUNCATE t; ALTER TABLE t ALTER COLUMN a TYPE BOOLEAN USING NULL");
+    EXPECT_EQ(write(true).rows[0]["a"], true);
+    const StorageError error = error_of([&] { write("word"); });
+    EXPECT_EQ(error.errc(), StorageErrc::type_mismatch) << error.what();
+    EXPECT_NE(error.message().find("query 1 of 2"), std::string::npos) << error.what();
+    EXPECT_EQ(query("SELECT count(*) AS n FROM t").rows[0]["n"], 1); // nothing twice
+}
+
+TEST_F(PostgresqlStatements, MistakesLeaveNoStatementsBehind)
+{
+    const auto one = connected(database.url(), 1);
+    for (int i = 0; i < 1500; ++i)
+        EXPECT_STORAGE_ERROR(run(one->execute_query("SELECT 1 / CAST(? AS BIGINT)", params(arg(0)))), invalid_argument);
+    const QueryResult left = run(one->execute_query("SELECT count(*) AS n FROM pg_prepared_statements"));
+    EXPECT_LE(left.rows[0]["n"].as_int(), 600);
+    run(one->disconnect());
+}
+
+TEST_F(PostgresqlStatements, NoticesAreLogged)
+{
+    std::mutex mutex;
+    std::string heard;
+    const Logger logger = [&](LogLevel level, std::string_view component, std::string_view message) {
+        const std::lock_guard lock(mutex);
+        heard.append(to_string(level)).append(" ").append(component).append(" ").append(message).append("\n");
+    };
+    {
+        const auto logging = std::make_shared<PostgreSQLAdapter>(postgresql_config(database.url(), 1), logger);
+        run(logging->connect());
+        run(logging->execute_query(
+            "CREATE FUNCTION warn() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'so %', "
+            "'it is'; RAISE NOTICE 'and so'; END $$"));
+        run(logging->execute_query("SELECT warn()"));
+        run(logging->execute_query("DROP TABLE IF EXISTS nowhere"));
+        run(logging->disconnect());
+    }
+    const std::lock_guard lock(mutex);
+    EXPECT_NE(heard.find("warning postgresql WARNING 01000: so it is"), std::string::npos) << heard;
+    EXPECT_NE(heard.find("info postgresql NOTICE 00000: and so"), std::string::npos) << heard;
+    EXPECT_NE(heard.find("\"nowhere\" does not exist, skipping"), std::string::npos) << heard;
 }
 
 TEST_F(PostgresqlStatements, ChangesWithinATransaction)
@@ -82,8 +204,11 @@ TEST_F(PostgresqlStatements, ForgottenByTheServerTheyArePreparedAgain)
 {
     for (int i = 0; i < 10; ++i)
         EXPECT_EQ(query("SELECT ? + 1 AS v", params(arg(i))).rows[0]["v"], i + 1);
+    EXPECT_STORAGE_ERROR(query("DEALLOCATE ALL"), invalid_argument);
+    // A function can all the same.
+    query("CREATE FUNCTION forget() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$");
     for (int i = 0; i < 6; ++i) { // on both connections
-        query("DEALLOCATE ALL");
+        query("SELECT forget()");
         EXPECT_EQ(query("SELECT ? + 1 AS v", params(arg(i))).rows[0]["v"], i + 1);
     }
 }
@@ -136,7 +261,7 @@ TEST_F(PostgresqlStatements, TypesOfItsOwn)
     EXPECT_EQ(row["u"], "a1b2c3d4-0000-4000-8000-000000000001");
     EXPECT_EQ(row["a"], "{1,2}");
     EXPECT_EQ(row["d"], "2026-01-31");
-    EXPECT_EQ(row["v"], "1 day");
+    EXPECT_EQ(row["v"], "P1D");
     EXPECT_EQ(row["vc"], "x");
     EXPECT_EQ(row["c"], "x  ");
     EXPECT_EQ(row["t"], "2026-01-31T10:05:00.000250Z");
