@@ -71,6 +71,9 @@ public:
     int syncs = 0;                                ///< still to come in this turn
     std::chrono::steady_clock::time_point sent{}; ///< when its turn was sent
     std::uint64_t cancels_seen = 0;               ///< of its connection, when its turn was sent
+    bool prompt = false;                          ///< an answer is due soon, or the connection is given up
+    bool given_up = false;                        ///< its caller was told already: what comes of it is read and dropped
+    std::chrono::steady_clock::time_point stopping_since{}; ///< when it was first seen to want to stop
     ///@}
 
 protected:

@@ -270,12 +270,14 @@ Step RandomScript::update()
     const Table& table = tables()[below(tables().size())];
     const Column& changed = table.columns[below(table.columns.size())];
     const std::string where = key(table)[below(key(table).size())];
+    // For SQLite a NULL is a type that an automatic id does not have.
+    Value changes = changed.type == ColumnType::automatic_id ? value(changed.type) : value_or_null(changed.type);
     Step made;
     made.query.sql = "UPDATE " + table.name + " SET " + changed.name + " = :new WHERE " + where + " = :old";
     if (chance(30))
         made.query.sql += " RETURNING " + all_columns(table);
     made.ordered = false;
-    made.query.params = params(arg("new", value_or_null(changed.type)), arg("old", value(column(table, where).type)));
+    made.query.params = params(arg("new", std::move(changes)), arg("old", value(column(table, where).type)));
     return made;
 }
 
