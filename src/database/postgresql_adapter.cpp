@@ -29,6 +29,9 @@ class PostgreSQLAdapter::Impl
 {
 public:
     explicit Impl(std::shared_ptr<Operations> all) : operations(std::move(all)) {}
+    ~Impl() { operations->abandon(); }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
     const std::shared_ptr<Operations> operations;
 };
 

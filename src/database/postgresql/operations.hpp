@@ -37,6 +37,8 @@ public:
 
     static awaitable<void> connect(std::shared_ptr<Operations> self, OperationContext context);
     static awaitable<void> disconnect(std::shared_ptr<Operations> self);
+    /// The adapter goes: open transactions and streams end; running calls do by themselves.
+    void abandon() noexcept;
     static awaitable<QueryResult> execute_query(std::shared_ptr<Operations> self, std::string query, Parameters params,
                                                 OperationContext context);
     static awaitable<std::vector<QueryResult>> execute_transaction(std::shared_ptr<Operations> self,
@@ -61,6 +63,8 @@ public:
     std::string_view backend() const noexcept { return backend_; }
 
 private:
+    /// What was open. Its transactions and streams have ended.
+    std::shared_ptr<Router> take_apart(std::shared_ptr<Background>& background) noexcept;
     awaitable<void> refuse_owner();
     awaitable<std::vector<QueryResult>> run_list(const std::shared_ptr<Router>& router,
                                                  const std::vector<BoundStatement>& statements, bool only_reads,
