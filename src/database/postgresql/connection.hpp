@@ -34,8 +34,8 @@ struct Surroundings
 };
 
 /// Answers come in the order of the requests. There is no thread behind it: whoever waits for an answer lends its
-/// executor to watch the socket, and when it has what it waited for the next one does. A connection at rest is watched by nobody
-/// and belongs to no executor.
+/// executor to watch the socket, and when it has what it waited for the next one does. A connection at rest is watched
+/// by nobody and belongs to no executor.
 ///
 /// Thread safe. Coroutines are resumed on their own executors, never under the lock.
 class Connection : public std::enable_shared_from_this<Connection>

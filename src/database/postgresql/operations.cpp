@@ -61,7 +61,8 @@ double milliseconds_since(Clock::time_point start)
 } // namespace
 
 Operations::Operations(std::string_view backend, Options options, MakeRouter make_router)
-    : backend_(backend), options_(std::make_shared<const Options>(std::move(options))),
+    : backend_(backend),
+      options_(std::make_shared<const Options>(std::move(options))),
       make_router_(std::move(make_router))
 {
 }
@@ -182,8 +183,8 @@ awaitable<void> Operations::refuse_owner()
                                "or rolled back");
 }
 
-awaitable<QueryResult> Operations::execute_query(std::shared_ptr<Operations> self, std::string query,
-                                                 Parameters params, OperationContext context)
+awaitable<QueryResult> Operations::execute_query(std::shared_ptr<Operations> self, std::string query, Parameters params,
+                                                 OperationContext context)
 {
     const auto router = self->router("execute_query");
     context.check_deadline(self->backend_, "execute_query");
@@ -226,8 +227,8 @@ awaitable<QueryResult> Operations::execute_query(std::shared_ptr<Operations> sel
 
 /// On one server. All at once where the statements are known, else one after the other.
 awaitable<std::vector<QueryResult>> Operations::run_list(const std::shared_ptr<Router>& router,
-                                                         const std::vector<BoundStatement>& statements,
-                                                         bool only_reads, const OperationContext& context)
+                                                         const std::vector<BoundStatement>& statements, bool only_reads,
+                                                         const OperationContext& context)
 {
     std::shared_ptr<Pool> pool;
     if (only_reads)
@@ -278,9 +279,8 @@ awaitable<std::vector<QueryResult>> Operations::run_list(const std::shared_ptr<R
     co_return results;
 }
 
-awaitable<std::vector<QueryResult>> Operations::execute_transaction(std::shared_ptr<Operations> self,
-                                                                    std::vector<Query> queries,
-                                                                    OperationContext context)
+awaitable<std::vector<QueryResult>>
+Operations::execute_transaction(std::shared_ptr<Operations> self, std::vector<Query> queries, OperationContext context)
 {
     const auto router = self->router("execute_transaction");
     context.check_deadline(self->backend_, "execute_transaction");
@@ -308,7 +308,8 @@ awaitable<std::vector<QueryResult>> Operations::execute_transaction(std::shared_
             } catch (const StorageError& error) {
                 failure = error;
             }
-            // The tables have changed since the statements were described: nothing was done, and they are described anew.
+            // The tables have changed since the statements were described: nothing was done, and they are described
+            // anew.
             if (failure->native_code() == "0A000" && failure->errc() == StorageErrc::conflict && ++changed_schemas < 3)
                 continue;
             const bool again = co_await router->again(nullptr, *failure, only_reads, context);

@@ -41,9 +41,8 @@ public:
     void abandon() noexcept;
     static awaitable<QueryResult> execute_query(std::shared_ptr<Operations> self, std::string query, Parameters params,
                                                 OperationContext context);
-    static awaitable<std::vector<QueryResult>> execute_transaction(std::shared_ptr<Operations> self,
-                                                                   std::vector<Query> queries,
-                                                                   OperationContext context);
+    static awaitable<std::vector<QueryResult>>
+    execute_transaction(std::shared_ptr<Operations> self, std::vector<Query> queries, OperationContext context);
     static awaitable<Transaction> begin_transaction(std::shared_ptr<Operations> self, OperationContext context);
     static awaitable<RowStream> stream_query(std::shared_ptr<Operations> self, std::string query, Parameters params,
                                              OperationContext context);

@@ -32,8 +32,8 @@ public:
     virtual bool wants_positions() const noexcept { return false; }
     /// After a commit; `position` is empty where it could not be learnt.
     virtual void wrote(const OperationContext&, const std::string& /*position*/) {}
-    /// A call failed on a server. True: choose a server anew and do it again (only where it was certainly not applied, or
-    /// only reads). May wait for what the next choice needs.
+    /// A call failed on a server. True: choose a server anew and do it again (only where it was certainly not applied,
+    /// or only reads). May wait for what the next choice needs.
     virtual awaitable<bool> again(std::shared_ptr<Pool> /*server*/, StorageError /*error*/, bool /*only_reads*/,
                                   OperationContext /*context*/)
     {

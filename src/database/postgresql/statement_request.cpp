@@ -48,8 +48,7 @@ std::exception_ptr not_applied(const Broken& broken)
         code = classify(broken.state).code;
         details.retryable = classify(broken.state).retryable;
     }
-    return std::make_exception_ptr(
-        StorageError(code, "the connection was lost: " + broken.reason, std::move(details)));
+    return std::make_exception_ptr(StorageError(code, "the connection was lost: " + broken.reason, std::move(details)));
 }
 
 std::exception_ptr stopped(AbortReason reason, Outcome outcome)
@@ -359,8 +358,8 @@ CommandRequest::CommandRequest(std::vector<std::string> commands, bool commits)
 int CommandRequest::send(Connection& connection)
 {
     for (const std::string& command : commands_)
-        require_sent(connection.link(), PQsendQueryParams(connection.link(), command.c_str(), 0, nullptr, nullptr,
-                                                          nullptr, nullptr, 0));
+        require_sent(connection.link(),
+                     PQsendQueryParams(connection.link(), command.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0));
     connection.send_sync();
     return 1;
 }
@@ -485,8 +484,8 @@ int ListRequest::send(Connection& connection)
     control("COMMIT");
     connection.send_sync();
     if (want_position_) {
-        require_sent(link, PQsendQueryParams(link, "SELECT pg_current_wal_lsn()", 0, nullptr, nullptr, nullptr,
-                                             nullptr, 0));
+        require_sent(link,
+                     PQsendQueryParams(link, "SELECT pg_current_wal_lsn()", 0, nullptr, nullptr, nullptr, nullptr, 0));
         connection.send_sync();
     }
     return leading_ + (want_position_ ? 2 : 1);

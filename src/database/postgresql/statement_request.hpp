@@ -79,7 +79,7 @@ private:
     bool synced_ = false;                            // the statement's own Sync was answered
     bool executed_ = false;
     bool unprepared_ = false; // it was preparing that failed
-    bool mend_ = false; // after the undoing: once more
+    bool mend_ = false;       // after the undoing: once more
     Result failure_;
     int attempts_ = 0;
 };

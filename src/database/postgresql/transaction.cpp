@@ -69,9 +69,12 @@ private:
 
 OpenTransaction::OpenTransaction(Lease lease, std::shared_ptr<StatementCache> statements,
                                  std::shared_ptr<CallCounters> counters, Committed committed)
-    : statements_(std::move(statements)), counters_(std::move(counters)), committed_(std::move(committed)),
+    : statements_(std::move(statements)),
+      counters_(std::move(counters)),
+      committed_(std::move(committed)),
       idle_limit_(lease.connection()->options().transaction_idle_limit),
-      background_(lease.connection()->background()), lease_(std::move(lease))
+      background_(lease.connection()->background()),
+      lease_(std::move(lease))
 {
 }
 
@@ -115,8 +118,7 @@ void OpenTransaction::watch_idleness()
                 if (owner->idle_number_ != number || owner->busy_)
                     return;
             }
-            owner->end(StorageErrc::timeout, "the transaction was rolled back after " +
-                                                 std::to_string(limit.count()) +
+            owner->end(StorageErrc::timeout, "the transaction was rolled back after " + std::to_string(limit.count()) +
                                                  " ms without a call: it kept a connection and its locks");
         });
     });
