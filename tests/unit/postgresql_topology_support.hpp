@@ -1,6 +1,6 @@
 #pragma once
 
-#include "postgresql/cluster/topology.hpp"
+#include "database/postgresql/cluster/topology.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "postgresql/cluster/topology.hpp"
+#include "database/postgresql/cluster/topology.hpp"
 
 #include <algorithm>
 

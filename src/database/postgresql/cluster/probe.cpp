@@ -1,4 +1,4 @@
-#include "postgresql/cluster/probe.hpp"
+#include "database/postgresql/cluster/probe.hpp"
 
 #include <whisperstore/core/error.hpp>
 

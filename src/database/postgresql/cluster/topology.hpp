@@ -1,7 +1,7 @@
 #pragma once
 // Who is primary and who may be read from, decided from what probes found. No I/O and no clock: times are passed in.
 
-#include "postgresql/cluster/probe.hpp"
+#include "database/postgresql/cluster/probe.hpp"
 
 #include <chrono>
 #include <cstddef>

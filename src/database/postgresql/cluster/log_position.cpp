@@ -1,4 +1,4 @@
-#include "postgresql/cluster/log_position.hpp"
+#include "database/postgresql/cluster/log_position.hpp"
 
 #include <charconv>
 #include <cstdio>

@@ -1,6 +1,6 @@
 // Which servers may be read from, and what is shown of all of them.
 
-#include "postgresql/cluster/topology.hpp"
+#include "database/postgresql/cluster/topology.hpp"
 
 #include <algorithm>
 
