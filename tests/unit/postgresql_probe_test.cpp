@@ -39,6 +39,23 @@ TEST(LogPosition, ATokenOnlyMovesForward)
     EXPECT_EQ(later_token("00000001:0/20", at(2, 16)), "00000002:0/10");
 }
 
+TEST(LogPosition, AnUnknownPlaceIsBeyondAllAndKnowsItsTime)
+{
+    const std::chrono::steady_clock::time_point since{3600s};
+    const LogPosition unknown = LogPosition::unknown_since(2, since);
+    EXPECT_TRUE(unknown.is_unknown());
+    EXPECT_FALSE(at(2, 0x16B374D848).is_unknown());
+    EXPECT_GT(unknown, at(2, 1ULL << 62U));
+    EXPECT_LT(unknown, at(3, 1));
+    EXPECT_EQ(LogPosition::parse(unknown.to_string()), unknown);
+    EXPECT_FALSE(unknown.is_settled_by(since - 1ms));
+    EXPECT_FALSE(unknown.is_settled_by(since));
+    EXPECT_TRUE(unknown.is_settled_by(since + 1ms));
+    EXPECT_FALSE(at(2, 1).is_settled_by(since));
+    EXPECT_LT(unknown, LogPosition::unknown_since(2, since + 1ms));
+    EXPECT_EQ(later_token(unknown.to_string(), at(2, 100)), unknown.to_string());
+}
+
 // ---- probes
 
 TEST(Probe, AnswersAreParsed)

@@ -170,6 +170,48 @@ TEST_F(Cluster, AfterThePrimaryIsLostReplicasGrowTooOld)
     }
 }
 
+TEST_F(Cluster, AReplicaThatCatchesUpIsReadFromAtOnce)
+{
+    with(ReadPolicy::prefer_replica);
+    answers(a, primary(1, 1000));
+    answers(b, replica(1, 900, 5ms));
+    fails(c);
+    EXPECT_EQ(reader(at(1, 950)), a);
+    auto asked = now;
+    now += 10ms;
+    topology->replayed(b, LogSequenceNumber{950}, asked, now);
+    EXPECT_EQ(reader(at(1, 950)), b);
+    EXPECT_LE(topology->status(now)[b].lag, 16ms);
+    // Asked before the server was lost, of a primary, or of one that is not reached.
+    loses(b);
+    topology->replayed(b, LogSequenceNumber{999}, asked, now);
+    topology->replayed(a, LogSequenceNumber{5000}, now, now);
+    topology->replayed(c, LogSequenceNumber{5000}, now, now);
+    EXPECT_EQ(reader(at(1, 950)), a);
+    EXPECT_EQ(topology->status(now)[a].position.lsn.value, 1000U);
+}
+
+TEST_F(Cluster, AWriteOfUnknownPlaceIsReadFromThePrimaryUntilThatWasAskedAgain)
+{
+    with(ReadPolicy::prefer_replica);
+    answers(a, primary(1, 1000));
+    answers(b, replica(1, 1000, 5ms));
+    fails(c);
+    const LogPosition unknown = LogPosition::unknown_since(topology->timeline(), now);
+    EXPECT_EQ(reader(unknown), a);
+    EXPECT_FALSE(topology->settle(unknown));
+    now += 1ms;
+    answers(a, primary(1, 1100));
+    EXPECT_EQ(topology->settle(unknown), at(1, 1100));
+    EXPECT_FALSE(topology->settle(at(1, 500)));
+    // After a failover what survived is before all that the new primary has.
+    answers(b, primary(2, 1200));
+    answers(c, replica(2, 1199, 5ms));
+    EXPECT_EQ(reader(unknown), b);
+    answers(c, replica(2, 1200, 5ms));
+    EXPECT_EQ(reader(unknown), c);
+}
+
 TEST_F(Cluster, ANewConnectionIsComparedWithWhatIsKnown)
 {
     with(ReadPolicy::primary);

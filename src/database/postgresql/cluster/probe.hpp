@@ -1,7 +1,7 @@
 #pragma once
 // What a server of a cluster says of itself.
 
-#include "database/postgresql/cluster/log_position.hpp"
+#include "database/postgresql/log_position.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -72,6 +72,19 @@ void Topology::probe_answered(std::size_t index, const ProbeAnswer& answer, Time
         sample_writer();
 }
 
+void Topology::replayed(std::size_t index, LogSequenceNumber lsn, Time asked, Time now)
+{
+    Node& node = nodes_.at(index);
+    if (!is_new_result(node, asked) || !node.reachable || node.answer->role != NodeRole::replica)
+        return;
+    // The age of the last transaction is not known to be less.
+    if (node.answer->replay_age)
+        *node.answer->replay_age += std::chrono::ceil<std::chrono::milliseconds>(now - node.answered);
+    node.answer->position.lsn = lsn;
+    node.asked = asked;
+    node.answered = now;
+}
+
 void Topology::probe_failed(std::size_t index, std::string reason, Time asked, Time now)
 {
     Node& node = nodes_.at(index);

@@ -91,15 +91,22 @@ public:
     const std::string& name(std::size_t node) const { return nodes_.at(node).name; }
 
     void probe_answered(std::size_t node, const ProbeAnswer& answer, Time asked, Time now);
+    /// How far a replica has replayed the log by now; asked over the connection of its last probe.
+    void replayed(std::size_t node, LogSequenceNumber lsn, Time asked, Time now);
     void probe_failed(std::size_t node, std::string reason, Time asked, Time now);
     void suspect(std::size_t node, std::string_view reason, Time now);
 
     std::optional<std::size_t> writer() const noexcept { return writer_; }
+    NodeRole role(std::size_t node) const noexcept;
+    /// The writer's timeline, or the last one's.
+    std::uint32_t timeline() const noexcept { return last_writer_timeline_; }
     /// The writer, unless the session has written on a later timeline than its one.
     std::optional<std::size_t> writer_for(const std::optional<LogPosition>& written) const noexcept;
     /// A server for a read of a session that has written up to `written`; not one of `excluded`, which just failed.
     ReaderChoice choose_reader(const std::optional<LogPosition>& written, const std::vector<std::size_t>& excluded,
                                Time now);
+    /// The primary's place in its log, where it was asked after the write that `unknown` stands for.
+    std::optional<LogPosition> settle(const LogPosition& unknown) const noexcept;
     /// Whether the server is the same run of the same role as a connection's own probe found.
     bool fits(std::size_t node, const ProbeAnswer& answer) const noexcept;
 

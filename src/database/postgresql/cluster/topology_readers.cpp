@@ -46,6 +46,19 @@ std::optional<std::size_t> Topology::writer_for(const std::optional<LogPosition>
     return writer_;
 }
 
+NodeRole Topology::role(std::size_t index) const noexcept
+{
+    const Node& node = nodes_[index];
+    return node.reachable && !node.retired ? node.answer->role : NodeRole::unknown;
+}
+
+std::optional<LogPosition> Topology::settle(const LogPosition& unknown) const noexcept
+{
+    if (!writer_ || !unknown.is_settled_by(nodes_[*writer_].asked))
+        return std::nullopt;
+    return nodes_[*writer_].answer->position;
+}
+
 /// How old a replica's state was at most when it was last asked: by the age of the transaction it had replayed last
 /// (which grows while the primary is idle), and by the last time at which the primary's log was known not to go further
 /// (which is as coarse as the probes). Both are upper bounds.

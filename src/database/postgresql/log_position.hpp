@@ -1,6 +1,7 @@
 #pragma once
 // Places in PostgreSQL's write-ahead log, as sessions carry them and replicas report them.
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -26,10 +27,20 @@ struct LogPosition
     std::uint32_t timeline = 0;
     LogSequenceNumber lsn;
 
+    /// A place that nobody will reach: what stands for a write whose place could not be learnt. It says when that was,
+    /// so that a later answer of the primary can take its place.
+    static LogPosition unknown_since(std::uint32_t timeline, std::chrono::steady_clock::time_point time) noexcept;
+    bool is_unknown() const noexcept { return lsn.value >= unknown_bit; }
+    /// Whether an answer that was asked for at that time covers the write that it stands for.
+    bool is_settled_by(std::chrono::steady_clock::time_point asked) const noexcept;
+
     /// Reads `00000002:16/B374D848`, the token that a session carries and the answer of log_position_sql.
     static std::optional<LogPosition> parse(std::string_view text) noexcept;
     std::string to_string() const;
     friend auto operator<=>(const LogPosition&, const LogPosition&) = default;
+
+private:
+    static constexpr std::uint64_t unknown_bit = 1ULL << 63U;
 };
 
 /// Asks a primary for a position at or after everything it has committed so far. It is the place of insertion, not

@@ -1,4 +1,4 @@
-#include "database/postgresql/cluster/log_position.hpp"
+#include "database/postgresql/log_position.hpp"
 
 #include <charconv>
 #include <cstdio>
@@ -36,6 +36,27 @@ std::string LogSequenceNumber::to_string() const
     char text[32];
     std::snprintf(text, sizeof text, "%X/%X", static_cast<unsigned>(value >> 32U), static_cast<unsigned>(value));
     return text;
+}
+
+namespace {
+
+std::uint64_t microseconds(std::chrono::steady_clock::time_point time) noexcept
+{
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count());
+}
+
+} // namespace
+
+LogPosition LogPosition::unknown_since(std::uint32_t timeline, std::chrono::steady_clock::time_point time) noexcept
+{
+    // Rounded up, so that nothing asked before it seems to come after it.
+    return LogPosition{timeline, LogSequenceNumber{unknown_bit | (microseconds(time) + 1)}};
+}
+
+bool LogPosition::is_settled_by(std::chrono::steady_clock::time_point asked) const noexcept
+{
+    return is_unknown() && microseconds(asked) >= (lsn.value & ~unknown_bit);
 }
 
 std::optional<LogPosition> LogPosition::parse(std::string_view text) noexcept
