@@ -40,6 +40,8 @@ public:
 
     /// Worker: takes the job; false when it was aborted while queued (then forget it).
     bool begin() noexcept;
+    /// Whether a worker has it.
+    bool is_running() const noexcept { return state_.load(std::memory_order_acquire) == State::running; }
     /// Worker: ends the job and resumes the coroutine on its executor.
     void complete(std::exception_ptr error = nullptr) noexcept;
     /// Any thread.
@@ -49,6 +51,8 @@ public:
     /// Identity of the coroutine that waits (null when it cannot be told): equal for all frames of
     /// one co_spawn.
     const void* coroutine() const noexcept { return coroutine_; }
+    /// Where that coroutine goes on; empty when nobody waits. Valid from submission until complete().
+    const asio::any_io_executor& executor() const noexcept { return executor_; }
 
     /// Suspends until complete(). `submit` hands the job to a worker and may throw to refuse it.
     static awaitable<void> wait(std::shared_ptr<Job> job, std::function<void(std::shared_ptr<Job>)> submit,

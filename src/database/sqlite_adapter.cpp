@@ -129,7 +129,7 @@ awaitable<QueryResult> SQLiteAdapter::execute_query(std::string query, Parameter
     const auto impl = impl_;
     const auto store = impl->store("execute_query");
     context.check_deadline(backend, "execute_query");
-    SqliteMeasure measure(impl->counters());
+    CallMeasure measure(impl->counters());
     bool ran_here = false;
     QueryResult result;
     try {
@@ -184,7 +184,7 @@ awaitable<std::vector<QueryResult>> SQLiteAdapter::execute_transaction(std::vect
     const auto impl = impl_;
     const auto store = impl->store("execute_transaction");
     context.check_deadline(backend, "execute_transaction");
-    SqliteMeasure measure(impl->counters());
+    CallMeasure measure(impl->counters());
     std::vector<QueryResult> results;
     try {
         co_await impl->refuse_owner();
@@ -238,7 +238,7 @@ awaitable<RowStream> SQLiteAdapter::stream_query(std::string query, Parameters p
     const auto impl = impl_;
     const auto store = impl->store("stream_query");
     context.check_deadline(backend, "stream_query");
-    SqliteMeasure measure(impl->counters());
+    CallMeasure measure(impl->counters());
     std::shared_ptr<SqliteStream> stream;
     try {
         co_await impl->refuse_owner();

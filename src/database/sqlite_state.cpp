@@ -43,36 +43,6 @@ std::vector<std::shared_ptr<T>> living(const std::vector<std::weak_ptr<T>>& memb
 
 } // namespace
 
-void SqliteCounters::record(std::chrono::steady_clock::duration taken, bool failed) noexcept
-{
-    queries_.fetch_add(1, std::memory_order_relaxed);
-    nanoseconds_.fetch_add(static_cast<std::uint64_t>(std::chrono::nanoseconds(taken).count()),
-                           std::memory_order_relaxed);
-    if (failed)
-        errors_.fetch_add(1, std::memory_order_relaxed);
-}
-
-void SqliteCounters::reset() noexcept
-{
-    queries_ = 0;
-    errors_ = 0;
-    nanoseconds_ = 0;
-}
-
-double SqliteCounters::error_rate() const noexcept
-{
-    const std::uint64_t count = queries();
-    return count == 0 ? 0.0 : static_cast<double>(errors_.load(std::memory_order_relaxed)) / static_cast<double>(count);
-}
-
-double SqliteCounters::average_ms() const noexcept
-{
-    const std::uint64_t count = queries();
-    return count == 0
-               ? 0.0
-               : static_cast<double>(nanoseconds_.load(std::memory_order_relaxed)) / 1e6 / static_cast<double>(count);
-}
-
 /// The private folder of an in-memory database. The writer and the readers are connections of their
 /// own, and SQLite's memory databases cannot be shared by such; so it is a file that is never synced.
 class SqliteState::MemoryDirectory

@@ -1,6 +1,7 @@
 #pragma once
 // What an open SQLiteAdapter consists of: the store, and who is using it.
 
+#include "database/call_counters.hpp"
 #include "database/sqlite_query.hpp"
 #include "database/sqlite_stream.hpp"
 #include "database/sqlite_transaction.hpp"
@@ -19,50 +20,6 @@
 
 namespace whisperstore {
 
-/// Calls, their time and failures. Thread safe.
-class SqliteCounters
-{
-public:
-    void record(std::chrono::steady_clock::duration taken, bool failed) noexcept;
-    void reset() noexcept;
-    std::uint64_t queries() const noexcept { return queries_.load(std::memory_order_relaxed); }
-    double error_rate() const noexcept;
-    double average_ms() const noexcept;
-
-private:
-    std::atomic<std::uint64_t> queries_{0};
-    std::atomic<std::uint64_t> errors_{0};
-    std::atomic<std::uint64_t> nanoseconds_{0};
-};
-
-/// Counts a call and its time, until succeed() or else, as a failure, until it goes.
-class SqliteMeasure
-{
-public:
-    explicit SqliteMeasure(SqliteCounters& counters) noexcept : counters_(counters) {}
-    ~SqliteMeasure()
-    {
-        if (!succeeded_)
-            counters_.record(Clock::now() - start_, true);
-    }
-    SqliteMeasure(const SqliteMeasure&) = delete;
-    SqliteMeasure& operator=(const SqliteMeasure&) = delete;
-    /// Returns how long the call took.
-    std::chrono::steady_clock::duration succeed() noexcept
-    {
-        const auto taken = Clock::now() - start_;
-        counters_.record(taken, false);
-        succeeded_ = true;
-        return taken;
-    }
-
-private:
-    using Clock = std::chrono::steady_clock;
-    SqliteCounters& counters_;
-    const Clock::time_point start_ = Clock::now();
-    bool succeeded_ = false;
-};
-
 /// Thread safe. Shared by the adapter and its running operations.
 class SqliteState
 {
@@ -74,7 +31,7 @@ public:
     const DatabaseConfig& config() const noexcept { return config_; }
     std::string place() const { return memory_ ? ":memory:" : path_.string(); }
     const std::shared_ptr<SqliteQueryCache>& queries() const noexcept { return queries_; }
-    SqliteCounters& counters() noexcept { return *counters_; }
+    CallCounters& counters() noexcept { return *counters_; }
 
     /// Throws StorageError closed.
     std::shared_ptr<sqlite::Store> store(std::string_view operation) const;
@@ -107,7 +64,7 @@ private:
     std::filesystem::path path_;
     bool memory_ = false;
     const std::shared_ptr<SqliteQueryCache> queries_ = std::make_shared<SqliteQueryCache>();
-    const std::shared_ptr<SqliteCounters> counters_ = std::make_shared<SqliteCounters>();
+    const std::shared_ptr<CallCounters> counters_ = std::make_shared<CallCounters>();
     const std::shared_ptr<std::atomic<std::size_t>> open_streams_ = std::make_shared<std::atomic<std::size_t>>(0);
     std::atomic<std::uint64_t> inline_reads_{0};
 

@@ -93,7 +93,7 @@ private:
 };
 
 SqliteTransaction::SqliteTransaction(std::shared_ptr<sqlite::Store> store, std::shared_ptr<SqliteQueryCache> queries,
-                                     std::shared_ptr<SqliteCounters> counters, std::chrono::milliseconds idle_limit)
+                                     std::shared_ptr<CallCounters> counters, std::chrono::milliseconds idle_limit)
     : store_(std::move(store)), queries_(std::move(queries)), counters_(std::move(counters)), idle_limit_(idle_limit)
 {
 }
@@ -231,7 +231,7 @@ awaitable<void> SqliteTransaction::request(Work work, bool ends, OperationContex
 
 awaitable<QueryResult> SqliteTransaction::execute(std::string sql, Parameters parameters, OperationContext context)
 {
-    SqliteMeasure measure(*counters_);
+    CallMeasure measure(*counters_);
     QueryResult result;
     try {
         const BoundQuery query = bind_query(*queries_, sql, std::move(parameters));

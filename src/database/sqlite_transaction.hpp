@@ -1,6 +1,7 @@
 #pragma once
 // Scoped transactions of SQLiteAdapter: the writer thread serves one transaction until it ends.
 
+#include "database/call_counters.hpp"
 #include "database/sqlite_query.hpp"
 #include "sqlite/store.hpp"
 
@@ -14,14 +15,14 @@
 
 namespace whisperstore {
 
-class SqliteCounters;
+
 
 /// One open transaction, shared by the Transaction object, the writer thread and the adapter.
 class SqliteTransaction final : public TransactionBackend, public std::enable_shared_from_this<SqliteTransaction>
 {
 public:
     SqliteTransaction(std::shared_ptr<sqlite::Store> store, std::shared_ptr<SqliteQueryCache> queries,
-                      std::shared_ptr<SqliteCounters> counters, std::chrono::milliseconds idle_limit);
+                      std::shared_ptr<CallCounters> counters, std::chrono::milliseconds idle_limit);
 
     /// Waits for the writer and begins. Called once.
     awaitable<void> begin(OperationContext context);
@@ -55,7 +56,7 @@ private:
 
     std::shared_ptr<sqlite::Store> store_;
     std::shared_ptr<SqliteQueryCache> queries_;
-    std::shared_ptr<SqliteCounters> counters_;
+    std::shared_ptr<CallCounters> counters_;
     const std::chrono::milliseconds idle_limit_;
 
     mutable std::mutex mutex_;

@@ -1,31 +1,88 @@
 #include "conformance/database_conformance.hpp"
 #include "conformance/decorated.hpp"
 
+#ifdef WHISPERSTORE_TEST_SQLITE
 #include <whisperstore/database/sqlite_adapter.hpp>
+#endif
+#ifdef WHISPERSTORE_TEST_POSTGRESQL
+#include "servers/postgresql_servers.hpp"
+
+#include <whisperstore/database/postgresql_adapter.hpp>
+#endif
 
 namespace whisperstore::test {
+
+namespace {
+
+#ifdef WHISPERSTORE_TEST_SQLITE
+DatabaseBackend sqlite()
+{
+    DatabaseBackend backend;
+    backend.name = "sqlite";
+    backend.make = [](const std::filesystem::path& directory) -> std::shared_ptr<AbstractDatabaseAdapter> {
+        DatabaseConfig config;
+        config.connection_string = "sqlite:///" + (directory / "database.db").string();
+        config.transaction_idle_limit = std::chrono::milliseconds(400);
+        return std::make_shared<SQLiteAdapter>(config);
+    };
+    backend.endless_query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+    return backend;
+}
+#endif
+
+#ifdef WHISPERSTORE_TEST_POSTGRESQL
+/// A database that lives as long as its adapter.
+struct OwnDatabase
+{
+    TestDatabase database;
+    std::shared_ptr<PostgreSQLAdapter> adapter;
+};
+
+DatabaseBackend postgresql()
+{
+    DatabaseBackend backend;
+    backend.name = "postgresql";
+    backend.make = [](const std::filesystem::path&) {
+        const auto own = std::make_shared<OwnDatabase>();
+        DatabaseConfig config;
+        config.type = "postgresql";
+        config.connection_string = own->database.url().to_string();
+        config.pool_size = 4;
+        config.transaction_idle_limit = std::chrono::milliseconds(400);
+        own->adapter = std::make_shared<PostgreSQLAdapter>(config);
+        return std::shared_ptr<AbstractDatabaseAdapter>(own, own->adapter.get());
+    };
+    // Ten billion rows, one after the other.
+    backend.endless_query = "WITH d(i) AS (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) SELECT count(*) "
+                            "FROM d a, d b, d c, d e, d f, d g, d h, d j, d k, d l";
+    return backend;
+}
+#endif
+
+DatabaseBackend decorated(const DatabaseBackend& backend)
+{
+    DatabaseBackend made = backend;
+    made.name += "_decorated";
+    made.make = [make = backend.make](const std::filesystem::path& directory) {
+        return decorate(make(directory), every_layer());
+    };
+    return made;
+}
+
+} // namespace
 
 const std::vector<DatabaseBackend>& database_backends()
 {
     static const std::vector<DatabaseBackend> backends = [] {
         std::vector<DatabaseBackend> list;
-        DatabaseBackend sqlite;
-        sqlite.name = "sqlite";
-        sqlite.make = [](const std::filesystem::path& directory) -> std::shared_ptr<AbstractDatabaseAdapter> {
-            DatabaseConfig config;
-            config.connection_string = "sqlite:///" + (directory / "database.db").string();
-            config.transaction_idle_limit = std::chrono::milliseconds(400);
-            return std::make_shared<SQLiteAdapter>(config);
-        };
-        sqlite.endless_query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
-        list.push_back(sqlite);
-
-        DatabaseBackend decorated = sqlite;
-        decorated.name = "sqlite_decorated";
-        decorated.make = [make = sqlite.make](const std::filesystem::path& directory) {
-            return decorate(make(directory), every_layer());
-        };
-        list.push_back(decorated);
+#ifdef WHISPERSTORE_TEST_SQLITE
+        list.push_back(sqlite());
+        list.push_back(decorated(sqlite()));
+#endif
+#ifdef WHISPERSTORE_TEST_POSTGRESQL
+        list.push_back(postgresql());
+        list.push_back(decorated(postgresql()));
+#endif
         return list;
     }();
     return backends;

@@ -132,7 +132,9 @@ TEST_P(Database, StreamsThatAreDroppedGiveTheirConnectionsBack)
             open.push_back(run(
                 db->stream_query("SELECT a FROM t", Parameters(), OperationContext::within(std::chrono::seconds(1)))));
     });
-    EXPECT_EQ(error.errc(), StorageErrc::resource_exhausted);
+    // There are none, or none became free in time.
+    EXPECT_TRUE(error.errc() == StorageErrc::resource_exhausted || error.errc() == StorageErrc::timeout)
+        << error.what();
     open.clear();
     EXPECT_TRUE(is_idle());
 }

@@ -119,7 +119,7 @@ TEST_P(Database, IdleTransactionIsRolledBack)
 {
     setup_schema();
     Transaction tx = run(open_transaction(db));
-    add_user("other"); // waits until the idle limit frees the writer
+    add_user("idle"); // the same: waits until the idle limit frees the writer, or the key
     EXPECT_STORAGE_ERROR(run(tx.execute_query("SELECT 1")), timeout);
     EXPECT_EQ(count("users"), 1);
 }
@@ -338,12 +338,18 @@ TEST_P(Database, WaitingForAnothersTransactionCanBeGivenUp)
     setup_schema();
     Transaction tx = run(open_transaction(db));
     const auto soon = [] { return OperationContext::within(std::chrono::milliseconds(60)); };
-    EXPECT_STORAGE_ERROR(
-        run(db->execute_query("INSERT INTO users (user_id, username) VALUES ('late', 'x')", Parameters(), soon())),
-        timeout);
-    EXPECT_STORAGE_ERROR(run(db->begin_transaction(soon())), timeout);
-    EXPECT_STORAGE_ERROR(run(db->execute_transaction(queries(whisperstore::query("DELETE FROM users")), soon())),
-                         timeout);
+    // The key that the transaction has written: others wait for the one writer, or for the key.
+    const std::string late = "INSERT INTO users (user_id, username) VALUES ('idle', 'late')";
+    EXPECT_STORAGE_ERROR(run(db->execute_query(late, Parameters(), soon())), timeout);
+    EXPECT_STORAGE_ERROR(run(db->execute_transaction(queries(whisperstore::query(late)), soon())), timeout);
+    // As many as there can be at once, and one more.
+    std::vector<Transaction> others;
+    const StorageError error = error_of([&] {
+        for (int i = 0; i < 1000; ++i)
+            others.push_back(run(db->begin_transaction(soon())));
+    });
+    EXPECT_EQ(error.errc(), StorageErrc::timeout) << error.what();
+    others.clear();
     run(tx.commit());
     EXPECT_EQ(count("users"), 1); // none of the given up writes came after all
     run(read_then_write(db, true));

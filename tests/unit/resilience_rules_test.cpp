@@ -2,7 +2,7 @@
 
 #include "core/circuit_breaker.hpp"
 #include "resilience/retry_rules.hpp"
-#include "resilience/sql_reading.hpp"
+#include "protocol/sql/sql_reading.hpp"
 #include "support/run.hpp"
 
 #include <whisperstore/resilience/resilience_config.hpp>

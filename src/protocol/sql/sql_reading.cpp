@@ -1,4 +1,4 @@
-#include "resilience/sql_reading.hpp"
+#include "protocol/sql/sql_reading.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,0 +1,176 @@
+#include "core/failure.hpp"
+#include "database/postgresql/copy_text.hpp"
+#include "database/postgresql/operations.hpp"
+
+#include <whisperstore/database/postgresql_adapter.hpp>
+
+namespace whisperstore {
+
+using postgresql::Operations;
+
+namespace {
+
+constexpr std::string_view backend = "postgresql";
+constexpr std::size_t copy_piece = 256 * 1024;
+
+std::shared_ptr<Operations> make_operations(const DatabaseConfig& config, Logger logger)
+{
+    auto options = postgresql::Options::of(config);
+    Operations::MakeRouter make_router = [shared = std::make_shared<const postgresql::Options>(options),
+                                          logger](std::shared_ptr<postgresql::Background> background) {
+        return std::make_shared<postgresql::SingleServer>(shared, std::move(background), logger);
+    };
+    return std::make_shared<Operations>(backend, std::move(options), std::move(make_router));
+}
+
+} // namespace
+
+class PostgreSQLAdapter::Impl
+{
+public:
+    explicit Impl(std::shared_ptr<Operations> all) : operations(std::move(all)) {}
+    const std::shared_ptr<Operations> operations;
+};
+
+PostgreSQLAdapter::PostgreSQLAdapter(DatabaseConfig config, Logger logger)
+{
+    try {
+        impl_ = std::make_shared<Impl>(make_operations(config, std::move(logger)));
+    } catch (const StorageError& error) {
+        throw error.within(backend, "configure");
+    }
+}
+
+PostgreSQLAdapter::~PostgreSQLAdapter() = default;
+
+awaitable<void> PostgreSQLAdapter::connect(OperationContext context)
+{
+    return Operations::connect(impl_->operations, std::move(context));
+}
+
+awaitable<void> PostgreSQLAdapter::disconnect() { return Operations::disconnect(impl_->operations); }
+
+awaitable<QueryResult> PostgreSQLAdapter::execute_query(std::string query, Parameters params, OperationContext context)
+{
+    return Operations::execute_query(impl_->operations, std::move(query), std::move(params), std::move(context));
+}
+
+awaitable<std::vector<QueryResult>> PostgreSQLAdapter::execute_transaction(std::vector<Query> queries,
+                                                                           OperationContext context)
+{
+    return Operations::execute_transaction(impl_->operations, std::move(queries), std::move(context));
+}
+
+awaitable<Transaction> PostgreSQLAdapter::begin_transaction(OperationContext context)
+{
+    return Operations::begin_transaction(impl_->operations, std::move(context));
+}
+
+awaitable<RowStream> PostgreSQLAdapter::stream_query(std::string query, Parameters params, OperationContext context)
+{
+    return Operations::stream_query(impl_->operations, std::move(query), std::move(params), std::move(context));
+}
+
+awaitable<void> PostgreSQLAdapter::create_tables(TableDefinitions schema, OperationContext context)
+{
+    return Operations::create_tables(impl_->operations, std::move(schema), std::move(context));
+}
+
+awaitable<void> PostgreSQLAdapter::run_script(std::string script, Query probe,
+                                              std::function<Query(std::int64_t)> record, OperationContext context)
+{
+    return Operations::run_script(impl_->operations, std::move(script), std::move(probe), std::move(record),
+                                  std::move(context));
+}
+
+awaitable<void> PostgreSQLAdapter::backup_database(std::filesystem::path, OperationContext)
+{
+    throw StorageError(StorageErrc::unsupported, "backup is on its way").within(backend, "backup_database");
+    co_return;
+}
+
+awaitable<void> PostgreSQLAdapter::restore_database(std::filesystem::path, OperationContext)
+{
+    throw StorageError(StorageErrc::unsupported, "restore is on its way").within(backend, "restore_database");
+    co_return;
+}
+
+awaitable<std::uint64_t> PostgreSQLAdapter::bulk_load(std::string table, std::vector<std::string> columns,
+                                                      std::function<std::optional<std::vector<Value>>()> next,
+                                                      OperationContext context)
+{
+    const auto operations = impl_->operations;
+    const auto router = operations->router("bulk_load");
+    context.check_deadline(backend, "bulk_load");
+    CallMeasure measure(operations->counters());
+    std::uint64_t rows = 0;
+    try {
+        if (columns.empty())
+            throw StorageError(StorageErrc::invalid_argument, "no column is named");
+        std::string sql = "COPY " + postgresql::quoted_identifier(table, "the table") + " (";
+        for (std::size_t i = 0; i < columns.size(); ++i)
+            sql += (i == 0 ? "" : ", ") + postgresql::quoted_identifier(columns[i], "a column");
+        sql += ") FROM STDIN";
+        std::size_t row = 0;
+        std::function<bool(std::string&)> source = [&](std::string& piece) {
+            while (piece.size() < copy_piece) {
+                const std::optional<std::vector<Value>> values = next();
+                if (!values)
+                    return !piece.empty();
+                ++row;
+                if (values->size() != columns.size())
+                    throw StorageError(StorageErrc::invalid_argument,
+                                       "row " + std::to_string(row) + " has " + std::to_string(values->size()) +
+                                           " values for " + std::to_string(columns.size()) + " columns");
+                postgresql::append_copy_row(piece, *values);
+            }
+            return true;
+        };
+        postgresql::Lease lease = co_await Operations::lease(operations, false, context);
+        rows = co_await lease.copy_in(std::move(sql), std::move(source), context);
+        router->wrote(context, std::string());
+    } catch (...) {
+        rethrow_as_storage_error(backend, "bulk_load");
+    }
+    measure.succeed();
+    co_return rows;
+}
+
+std::vector<std::string> PostgreSQLAdapter::endpoints() const
+{
+    std::vector<std::string> names;
+    for (const HostPort& host : impl_->operations->options().hosts)
+        names.push_back(host.to_string());
+    return names;
+}
+
+ConnectionPoolStats PostgreSQLAdapter::pool_stats() const
+{
+    const postgresql::PoolStats stats = impl_->operations->router("pool_stats")->stats();
+    ConnectionPoolStats out;
+    out.open = stats.open;
+    out.busy = stats.busy;
+    out.leased = stats.leased;
+    out.waiting = stats.waiting;
+    out.opened = stats.opened;
+    out.lost = stats.lost;
+    out.refused = stats.refused;
+    return out;
+}
+
+awaitable<std::size_t> PostgreSQLAdapter::get_pool_size()
+{
+    impl_->operations->router("get_pool_size");
+    co_return impl_->operations->options().pool_size;
+}
+
+awaitable<std::size_t> PostgreSQLAdapter::get_active_connections()
+{
+    co_return impl_->operations->router("get_active_connections")->stats().busy;
+}
+
+awaitable<double> PostgreSQLAdapter::get_avg_response_time() { co_return impl_->operations->counters().average_ms(); }
+awaitable<std::uint64_t> PostgreSQLAdapter::get_query_count() { co_return impl_->operations->counters().queries(); }
+awaitable<double> PostgreSQLAdapter::get_error_rate() { co_return impl_->operations->counters().error_rate(); }
+
+} // namespace whisperstore
