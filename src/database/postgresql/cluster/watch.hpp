@@ -51,6 +51,7 @@ public:
     ReaderChoice choose_reader(const std::optional<LogPosition>& written);
     std::optional<LogPosition> settle(const LogPosition& unknown) const;
     std::uint32_t timeline() const;
+    /// Whether a server that was chosen for a read is another than the writer.
     bool is_replica(std::size_t node) const;
     std::vector<NodeStatus> status() const;
     std::uint64_t failovers() const;
@@ -68,6 +69,8 @@ public:
     StorageError no_writer(StorageErrc code) const;
     /// The error that waiting will not mend: every server has been asked and refuses us.
     std::optional<StorageError> refusal() const;
+    /// Every server has been asked and none has answered.
+    bool is_unreachable() const;
 
 private:
     struct Server
@@ -76,10 +79,10 @@ private:
         std::string address; ///< of several that the host's name has
         std::unique_ptr<asio::steady_timer> timer;
         std::shared_ptr<Connection> connection; ///< used by its loop only
-        std::optional<StorageError> failure;    ///< of the last probe
+        std::optional<StorageError> failure{std::nullopt}; ///< of the last probe
+        Clock::time_point next_probe{};         ///< whole, and not only for its place
         bool wake = false;                      ///< on the background's thread only
     };
-    class Waiting;
 
     std::size_t add_server(const HostPort& host, const std::string& address);
     awaitable<void> look_after(std::size_t node);
@@ -95,11 +98,11 @@ private:
     bool stopped() const;
     Clock::duration pause(std::size_t node) const;
     bool asks_for_place(std::size_t node) const;
+    bool is_service(std::size_t node) const;
 
     const Surroundings common_;
     const std::shared_ptr<const Options> probe_options_;
     const Changed changed_;
-    const bool is_service_; ///< one host
 
     mutable std::mutex mutex_;
     Topology topology_;
@@ -109,7 +112,6 @@ private:
     std::uint64_t version_ = 0;
     std::size_t waiting_for_replicas_ = 0;
     Clock::time_point no_waiting_until_{};
-    bool started_ = false;
     bool stopped_ = false;
 };
 
