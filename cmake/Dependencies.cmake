@@ -13,8 +13,8 @@ find_package(ZLIB REQUIRED)
 # Archives are SQLite files, whatever the backends.
 find_package(SQLite3 3.38 REQUIRED)
 if(WHISPERSTORE_WITH_POSTGRESQL)
-  # libpq.
-  find_package(PostgreSQL REQUIRED)
+  # libpq, with pipelines.
+  find_package(PostgreSQL 14 REQUIRED)
 endif()
 if(WHISPERSTORE_WITH_LOCAL_QDRANT)
   find_package(hnswlib 0.8 REQUIRED)

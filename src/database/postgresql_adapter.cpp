@@ -29,6 +29,9 @@ class PostgreSQLAdapter::Impl
 {
 public:
     explicit Impl(std::shared_ptr<Operations> all) : operations(std::move(all)) {}
+    ~Impl() { operations->abandon(); }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
     const std::shared_ptr<Operations> operations;
 };
 
@@ -83,16 +86,14 @@ awaitable<void> PostgreSQLAdapter::run_script(std::string script, Query probe,
                                   std::move(context));
 }
 
-awaitable<void> PostgreSQLAdapter::backup_database(std::filesystem::path, OperationContext)
+awaitable<void> PostgreSQLAdapter::backup_database(std::filesystem::path backup_path, OperationContext context)
 {
-    throw StorageError(StorageErrc::unsupported, "backup is on its way").within(backend, "backup_database");
-    co_return;
+    return Operations::backup_database(impl_->operations, std::move(backup_path), std::move(context));
 }
 
-awaitable<void> PostgreSQLAdapter::restore_database(std::filesystem::path, OperationContext)
+awaitable<void> PostgreSQLAdapter::restore_database(std::filesystem::path backup_path, OperationContext context)
 {
-    throw StorageError(StorageErrc::unsupported, "restore is on its way").within(backend, "restore_database");
-    co_return;
+    return Operations::restore_database(impl_->operations, std::move(backup_path), std::move(context));
 }
 
 awaitable<std::uint64_t> PostgreSQLAdapter::bulk_load(std::string table, std::vector<std::string> columns,

@@ -14,17 +14,18 @@ namespace whisperstore {
 void mark_database(sqlite::Connection& connection);
 
 /// Writes a consistent copy of the database that `live` opens. It appears whole or not at all.
-void write_archive(const sqlite::OpenOptions& live, const std::filesystem::path& archive, sqlite::Stopper& stopper);
+void write_archive(const sqlite::OpenOptions& live, const std::filesystem::path& file, sqlite::Stopper& stopper);
 
 /// A backup that was found good, held open and unchanging, ready to be copied over the database.
 struct CheckedArchive
 {
-    std::unique_ptr<sqlite::PartialFile> rebuilt; ///< with other pages: a copy of it with those of the database
+    std::unique_ptr<sqlite::PartialFile>
+        rebuilt; ///< a copy of it with the pages of the database, and nothing of PostgreSQL
     std::unique_ptr<sqlite::Connection> connection;
 };
 
 /// Throws StorageError not_found, corrupt or version_mismatch; the archive is not changed.
-CheckedArchive check_archive(const std::filesystem::path& archive, const sqlite::OpenOptions& live,
+CheckedArchive check_archive(const std::filesystem::path& file, const sqlite::OpenOptions& live,
                              sqlite::Stopper& stopper);
 
 } // namespace whisperstore

@@ -41,6 +41,14 @@ DecoratedTransaction::DecoratedTransaction(Transaction inner, std::shared_ptr<Po
     levels_.push_back(std::move(inner));
 }
 
+void DecoratedTransaction::handed_on() noexcept
+{
+    if (levels_.empty())
+        return;
+    Transaction moved(std::move(levels_.front())); // which tells the backend
+    levels_.front() = std::move(moved);
+}
+
 awaitable<QueryResult> DecoratedTransaction::execute(std::string sql, Parameters parameters, OperationContext context)
 {
     return run_policies<&Transaction::execute_query, Transaction, std::string, Parameters>(

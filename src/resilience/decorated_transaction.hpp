@@ -23,6 +23,7 @@ public:
     awaitable<void> commit(OperationContext context) override;
     awaitable<void> rollback(int level) override;
     void abandon(int level) noexcept override;
+    void handed_on() noexcept override;
 
 private:
     // Each level's object; its place is its level. Nodes stay where they are while a call runs in one.

@@ -33,7 +33,7 @@ void append_text(std::string& out, std::string_view text)
     }
 }
 
-void append_value(std::string& out, const Value& value)
+void append_value(std::string& out, const ValueView& value)
 {
     char digits[40];
     switch (value.kind()) {
@@ -93,7 +93,17 @@ void append_copy_row(std::string& out, std::span<const Value> values)
     for (const Value& value : values) {
         if (!std::exchange(first, false))
             out.push_back('\t');
-        append_value(out, value);
+        append_value(out, value.view());
+    }
+    out.push_back('\n');
+}
+
+void append_copy_row(std::string& out, const Row& row)
+{
+    for (std::size_t i = 0; i < row.size(); ++i) {
+        if (i > 0)
+            out.push_back('\t');
+        append_value(out, row[i]);
     }
     out.push_back('\n');
 }

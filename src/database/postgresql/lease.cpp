@@ -98,7 +98,7 @@ awaitable<void> Lease::run_to_the_end(std::vector<std::string> commands)
     co_await Job::wait_uninterrupted(request, std::move(submit));
 }
 
-awaitable<void> Lease::copy_out(std::string sql, std::function<void(std::string_view row)> sink,
+awaitable<void> Lease::copy_out(std::string sql, std::function<awaitable<void>(std::vector<std::string> rows)> sink,
                                 OperationContext context)
 {
     auto state = std::make_shared<CopyState>();
@@ -106,12 +106,11 @@ awaitable<void> Lease::copy_out(std::string sql, std::function<void(std::string_
     while (state->stage != CopyState::Stage::ended) {
         auto request = std::make_shared<CopyOutRequest>(state);
         co_await run_request(request, context);
-        for (const std::string& row : request->rows)
-            sink(row);
+        co_await sink(std::move(request->rows));
     }
 }
 
-awaitable<std::uint64_t> Lease::copy_in(std::string sql, std::function<bool(std::string& piece)> source,
+awaitable<std::uint64_t> Lease::copy_in(std::string sql, std::function<awaitable<bool>(std::string& piece)> source,
                                         OperationContext context)
 {
     auto state = std::make_shared<CopyState>();
@@ -121,7 +120,7 @@ awaitable<std::uint64_t> Lease::copy_in(std::string sql, std::function<bool(std:
     while (state->stage != CopyState::Stage::ended) {
         std::string piece;
         try {
-            more = more && source(piece);
+            more = more && co_await source(piece);
         } catch (...) {
             refused = std::current_exception();
             more = false;
@@ -134,6 +133,21 @@ awaitable<std::uint64_t> Lease::copy_in(std::string sql, std::function<bool(std:
     if (refused)
         std::rethrow_exception(refused);
     co_return state->rows;
+}
+
+namespace {
+
+awaitable<bool> at_hand(bool more) { co_return more; }
+
+} // namespace
+
+awaitable<std::uint64_t> Lease::copy_in(std::string sql, std::function<bool(std::string& piece)> source,
+                                        OperationContext context)
+{
+    std::function<awaitable<bool>(std::string&)> asked = [source = std::move(source)](std::string& piece) {
+        return at_hand(source(piece));
+    };
+    co_return co_await copy_in(std::move(sql), std::move(asked), std::move(context));
 }
 
 } // namespace whisperstore::postgresql

@@ -14,8 +14,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t streams_allowed = 8;
-// Taken by whoever changes the schema, so that two programs that start at once do not get into each other's way.
-constexpr const char* schema_lock = "SELECT pg_advisory_xact_lock(6304870516)";
 
 std::string position_of(std::size_t index, std::size_t count)
 {
@@ -105,26 +103,32 @@ awaitable<void> Operations::connect(std::shared_ptr<Operations> self, OperationC
         co_await router->close();
 }
 
-awaitable<void> Operations::disconnect(std::shared_ptr<Operations> self)
+std::shared_ptr<Router> Operations::take_apart(std::shared_ptr<Background>& background) noexcept
 {
     std::shared_ptr<Router> router;
-    std::shared_ptr<Background> background; // ends after the router
     std::vector<std::shared_ptr<OpenTransaction>> transactions;
     std::vector<std::shared_ptr<OpenStream>> streams;
     {
-        const std::lock_guard lock(self->mutex_);
-        router = std::exchange(self->router_, nullptr);
-        background = std::exchange(self->background_, nullptr);
-        transactions = living(self->transactions_);
-        streams = living(self->streams_);
-        self->transactions_.clear();
-        self->streams_.clear();
-        self->has_transactions_ = false;
+        const std::lock_guard lock(mutex_);
+        router = std::exchange(router_, nullptr);
+        background = std::exchange(background_, nullptr);
+        transactions = living(transactions_);
+        streams = living(streams_);
+        transactions_.clear();
+        streams_.clear();
+        has_transactions_ = false;
     }
     for (const auto& transaction : transactions)
         transaction->close();
     for (const auto& stream : streams)
         stream->disconnect();
+    return router;
+}
+
+awaitable<void> Operations::disconnect(std::shared_ptr<Operations> self)
+{
+    std::shared_ptr<Background> background; // ends after the router
+    const std::shared_ptr<Router> router = self->take_apart(background);
     if (!router)
         co_return;
     try {
@@ -132,6 +136,12 @@ awaitable<void> Operations::disconnect(std::shared_ptr<Operations> self)
     } catch (...) {
         rethrow_as_storage_error(self->backend_, "disconnect");
     }
+}
+
+void Operations::abandon() noexcept
+{
+    std::shared_ptr<Background> background;
+    take_apart(background);
 }
 
 void Operations::enter(const std::shared_ptr<Router>& router, const std::shared_ptr<OpenTransaction>& transaction)

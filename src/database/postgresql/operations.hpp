@@ -10,6 +10,7 @@
 #include <whisperstore/database/abstract_database_adapter.hpp>
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,9 @@
 #include <vector>
 
 namespace whisperstore::postgresql {
+
+/// Run first by whoever changes the schema, so that two programs that start at once do not get into each other's way.
+inline constexpr const char* schema_lock = "SELECT pg_advisory_xact_lock(6304870516)";
 
 /// Thread safe. Shared by an adapter and its running operations.
 class Operations
@@ -33,6 +37,8 @@ public:
 
     static awaitable<void> connect(std::shared_ptr<Operations> self, OperationContext context);
     static awaitable<void> disconnect(std::shared_ptr<Operations> self);
+    /// The adapter goes: open transactions and streams end; running calls do by themselves.
+    void abandon() noexcept;
     static awaitable<QueryResult> execute_query(std::shared_ptr<Operations> self, std::string query, Parameters params,
                                                 OperationContext context);
     static awaitable<std::vector<QueryResult>> execute_transaction(std::shared_ptr<Operations> self,
@@ -45,7 +51,11 @@ public:
                                          OperationContext context);
     static awaitable<void> run_script(std::shared_ptr<Operations> self, std::string script, Query probe,
                                       std::function<Query(std::int64_t)> record, OperationContext context);
-    /// A connection for backups and restores. Throws as the others do.
+    static awaitable<void> backup_database(std::shared_ptr<Operations> self, std::filesystem::path path,
+                                           OperationContext context);
+    static awaitable<void> restore_database(std::shared_ptr<Operations> self, std::filesystem::path path,
+                                            OperationContext context);
+    /// A connection for bulk loads, backups and restores. Throws as the others do.
     static awaitable<Lease> lease(std::shared_ptr<Operations> self, bool only_reads, OperationContext context);
 
     /// Throws StorageError closed.
@@ -53,6 +63,8 @@ public:
     std::string_view backend() const noexcept { return backend_; }
 
 private:
+    /// What was open. Its transactions and streams have ended.
+    std::shared_ptr<Router> take_apart(std::shared_ptr<Background>& background) noexcept;
     awaitable<void> refuse_owner();
     awaitable<std::vector<QueryResult>> run_list(const std::shared_ptr<Router>& router,
                                                  const std::vector<BoundStatement>& statements, bool only_reads,

@@ -4,6 +4,7 @@
 #include "database/postgresql/statement_request.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace whisperstore::postgresql {
 
@@ -19,6 +20,16 @@ StorageError only_reading()
 {
     return StorageError(StorageErrc::invalid_argument,
                         "stream_query takes queries that only read: SELECT, VALUES, TABLE or WITH … SELECT");
+}
+
+/// Commands that no cursor takes; what is none of them is for the server to judge.
+bool is_other_command(std::string_view keyword) noexcept
+{
+    constexpr std::array others{"INSERT",  "UPDATE",  "DELETE",  "MERGE",   "CREATE",  "ALTER",    "DROP",
+                                "TRUNCATE", "GRANT",   "REVOKE",  "COMMENT", "DO",      "CALL",     "ANALYZE",
+                                "REINDEX", "CLUSTER", "REFRESH", "NOTIFY",  "EXPLAIN", "SHOW",     "CHECKPOINT"};
+    const std::string_view first = keyword.substr(0, keyword.find(' '));
+    return std::find(others.begin(), others.end(), first) != others.end();
 }
 
 bool is_fixed_size(Oid type) noexcept
@@ -161,8 +172,7 @@ awaitable<void> OpenStream::declare(const BoundStatement& statement)
 awaitable<void> OpenStream::open(BoundStatement statement)
 {
     const auto self = shared_from_this();
-    const std::string& keyword = statement.statement->translated().keyword;
-    if (keyword != "SELECT" && keyword != "VALUES" && keyword != "TABLE" && keyword != "WITH")
+    if (is_other_command(statement.statement->translated().keyword))
         throw only_reading();
     std::optional<StorageError> failure;
     try {

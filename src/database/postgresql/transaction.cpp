@@ -81,7 +81,8 @@ awaitable<void> OpenTransaction::begin(OperationContext context)
     const Use use(*this);
     std::vector<std::string> commands(1, "BEGIN ISOLATION LEVEL SERIALIZABLE");
     co_await lease_.run_commands(std::move(commands), false, std::move(context));
-    owner_ = co_await current_coroutine();
+    const void* caller = co_await current_coroutine();
+    owner_ = caller;
     open_ = true;
 }
 
@@ -155,7 +156,10 @@ void OpenTransaction::close() noexcept
 awaitable<void> OpenTransaction::note_user()
 {
     used_ = true;
-    if (owner_ && owner_ != co_await current_coroutine())
+    if (!owner_)
+        co_return;
+    const void* caller = co_await current_coroutine();
+    if (owner_ != caller)
         owner_ = nullptr;
 }
 

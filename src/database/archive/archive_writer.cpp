@@ -1,0 +1,124 @@
+#include "database/archive/archive_writer.hpp"
+
+#include "database/archive/archive_format.hpp"
+
+namespace whisperstore::archive {
+
+namespace {
+
+sqlite::OpenOptions options_for(const std::filesystem::path& path, std::string_view backend)
+{
+    sqlite::OpenOptions options;
+    options.path = path;
+    options.archive = true;
+    options.synchronous = "OFF"; // nobody sees the file before it is durable as a whole
+    options.backend = backend;
+    return options;
+}
+
+std::string insert_statement(const PortableTable& table)
+{
+    std::string values;
+    for (std::size_t i = 0; i < table.columns.size(); ++i)
+        values += i == 0 ? "?" : ", ?";
+    std::vector<std::string> names;
+    for (const PortableColumn& column : table.columns)
+        names.push_back(column.name);
+    return "INSERT INTO " + quote_identifier(table.name) + " (" + quote_identifiers(names) + ") VALUES (" + values +
+           ")";
+}
+
+/// For an error while work on one table was done.
+StorageError about(const PortableTable& table, const StorageError& error)
+{
+    return error.prefixed("the table " + table.name + " does not fit into an archive: ");
+}
+
+} // namespace
+
+ArchiveWriter::ArchiveWriter(const std::filesystem::path& file, std::string_view backend)
+    : partial_(file, backend), connection_(std::make_unique<sqlite::Connection>(options_for(partial_.path(), backend)))
+{
+    scope_.emplace(stopper_, *connection_);
+    // Parents may come after children, and a file that fails is thrown away.
+    connection_->execute("PRAGMA foreign_keys=OFF; PRAGMA journal_mode=OFF; PRAGMA secure_delete=OFF");
+    connection_->execute("BEGIN");
+}
+
+void ArchiveWriter::create_tables(const std::vector<PortableTable>& tables)
+{
+    for (const PortableTable& table : tables) {
+        try {
+            for (const std::string& sql : render(table, SqlDialect::sqlite).create)
+                connection_->prepare_once(sql).run();
+        } catch (const StorageError& error) {
+            throw about(table, error);
+        }
+    }
+}
+
+void ArchiveWriter::insert(const PortableTable& table, const Rows& rows)
+{
+    sqlite::Statement insert = connection_->prepare(insert_statement(table));
+    const std::size_t columns = table.columns.size();
+    for (const Row& row : rows) {
+        for (std::size_t i = 0; i < columns; ++i) {
+            const ValueView value = row[i];
+            const auto place = static_cast<int>(i) + 1;
+            // SQLite makes a null of it.
+            if (value.kind() == ValueKind::real && value.as_real() != value.as_real())
+                insert.bind_text(place, "NaN");
+            else
+                insert.bind(place, value);
+        }
+        try {
+            insert.run();
+        } catch (const StorageError& error) {
+            throw about(table, error);
+        }
+        insert.reset();
+    }
+}
+
+void ArchiveWriter::finish(const Contents& contents)
+{
+    for (const PortableTable& table : contents.tables)
+        for (const std::string& sql : render(table, SqlDialect::sqlite).indexes) {
+            try {
+                connection_->prepare_once(sql).run();
+            } catch (const StorageError& error) {
+                throw about(table, error);
+            }
+        }
+    for (const std::string& sql : render_rules(contents.tables, SqlDialect::sqlite))
+        connection_->prepare_once(sql).run();
+    for (const auto& [table, id] : contents.last_ids) {
+        // There is a row for a table that has rows.
+        sqlite::Statement remove = connection_->prepare("DELETE FROM sqlite_sequence WHERE name = ?1 AND seq <= ?2");
+        remove.bind_text(1, table).bind(2, id).run();
+        sqlite::Statement add = connection_->prepare("INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2 WHERE NOT "
+                                                     "EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)");
+        add.bind_text(1, table).bind(2, id).run();
+    }
+    store_definitions(*connection_, contents.definitions);
+    connection_->execute("COMMIT");
+    mark(*connection_);
+    check();
+    scope_.reset();
+    connection_.reset();
+    partial_.publish();
+}
+
+void ArchiveWriter::check()
+{
+    if (const std::string check = connection_->query_text("PRAGMA quick_check(1)"); check != "ok")
+        throw StorageError(StorageErrc::corrupt, "the archive does not pass its check: " + check);
+    // A restore would refuse it, so it must not be made.
+    sqlite::Statement orphans = connection_->prepare("PRAGMA foreign_key_check");
+    if (orphans.step())
+        throw StorageError(StorageErrc::corrupt,
+                           "rows of " + std::string(orphans.column_text(0)) + " refer to missing rows of " +
+                               std::string(orphans.column_text(2)) + ": remove them, then make the backup again");
+}
+
+} // namespace whisperstore::archive

@@ -1,0 +1,297 @@
+#include "database/archive/archive_reader.hpp"
+#include "database/postgresql/archive/archive.hpp"
+#include "database/postgresql/archive/catalog.hpp"
+#include "database/postgresql/archive/schema_objects.hpp"
+#include "database/postgresql/archive/session.hpp"
+#include "database/postgresql/copy_text.hpp"
+#include "database/postgresql/operations.hpp"
+#include "sqlite/store.hpp"
+
+#include <whisperstore/core/error.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <set>
+
+namespace whisperstore::postgresql {
+
+namespace {
+
+using Reader = std::shared_ptr<archive::ArchiveReader>;
+
+awaitable<void> on_thread(Reader reader, std::function<void()> work, OperationContext context)
+{
+    std::function<void()> interrupt = [reader] { reader->stop(); };
+    co_await sqlite::run_on_thread(std::move(work), std::move(context), std::move(interrupt));
+}
+
+/// Runs one statement of the archive; an error names what it makes.
+awaitable<void> make(Lease& lease, std::string what, std::string sql, OperationContext context)
+{
+    std::vector<std::string> commands;
+    commands.push_back(std::move(sql));
+    try {
+        co_await lease.run_commands(std::move(commands), false, std::move(context));
+    } catch (const StorageError& error) {
+        throw error.prefixed("restoring " + what + ": ");
+    }
+}
+
+/// What an archive's statements may begin with, by their kind.
+void check(const archive::Definition& definition)
+{
+    const auto begins = [&](std::initializer_list<std::string_view> words) {
+        return std::any_of(words.begin(), words.end(),
+                           [&](std::string_view word) { return definition.sql.starts_with(word); });
+    };
+    const bool known = definition.kind == "sequence value" ? begins({"SELECT setval("})
+                                                           : begins({"CREATE ", "ALTER TABLE ", "ALTER SEQUENCE "});
+    if (!known)
+        throw StorageError(StorageErrc::corrupt, "the archive's definition of the " + definition.kind + " " +
+                                                     definition.name + " is no definition");
+}
+
+// Taken at once and soon given up: a lock that waits holds up everybody who comes after it, and two that wait for each
+// other cost one its transaction. Less than PostgreSQL's deadlock_timeout.
+constexpr const char* lock_patience = "SET LOCAL lock_timeout TO '400ms'";
+
+awaitable<bool> try_lock(Lease& lease, const std::vector<std::string>& names, OperationContext context)
+{
+    try {
+        co_await lease.run("LOCK TABLE " + quote_identifiers(names) + " IN ACCESS EXCLUSIVE MODE", std::move(context));
+    } catch (const StorageError& error) {
+        // Somebody uses one of them, or has just removed it.
+        if (error.errc() != StorageErrc::conflict && error.errc() != StorageErrc::not_found)
+            throw;
+        co_return false;
+    }
+    co_return true;
+}
+
+/// Until the caller's deadline.
+awaitable<void> lock_everything(Lease& lease, OperationContext context)
+{
+    co_await lease.run("SAVEPOINT whisperstore_lock", context);
+    co_await lease.run(lock_patience, context);
+    while (true) {
+        const std::vector<std::string> names = co_await table_names(lease, context);
+        if (names.empty())
+            break;
+        const bool locked = co_await try_lock(lease, names, context);
+        if (locked && names == co_await table_names(lease, context))
+            break;
+        co_await lease.run("ROLLBACK TO SAVEPOINT whisperstore_lock", context);
+        co_await lease.run(lock_patience, context);
+    }
+    co_await lease.run("RELEASE SAVEPOINT whisperstore_lock", context);
+    co_await lease.run("SET LOCAL lock_timeout TO 0", std::move(context));
+}
+
+/// A right that somebody has on a table, view or sequence, with the statement that gives it.
+struct Right
+{
+    std::string on;
+    std::string sql;
+};
+
+/// They belong to the installation and not to its content.
+awaitable<std::vector<Right>> read_rights(Lease& lease, OperationContext context)
+{
+    std::string sql = R"(
+WITH ours AS (SELECT c.* FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
+    WHERE c.relkind IN ('r', 'v', 'm', 'S'))
+SELECT c.relname::text AS name, format('GRANT %s ON %s %I TO %s%s', x.privilege_type,
+    CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.relname,
+    CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END,
+    CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END) AS sql
+FROM ours c CROSS JOIN LATERAL aclexplode(c.relacl) x WHERE x.grantee <> c.relowner
+UNION ALL
+SELECT c.relname, format('ALTER TABLE %I OWNER TO %I', c.relname, pg_get_userbyid(c.relowner))
+FROM ours c WHERE pg_get_userbyid(c.relowner) <> current_user AND NOT (c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0)))";
+    const QueryResult rows = co_await lease.execute(std::move(sql), Parameters(), std::move(context));
+    std::vector<Right> rights;
+    for (const Row& row : rows)
+        rights.push_back(Right{std::string(row["name"].as_text()), std::string(row["sql"].as_text())});
+    co_return rights;
+}
+
+awaitable<void> give_rights(Lease& lease, std::vector<Right> rights, OperationContext context)
+{
+    if (rights.empty())
+        co_return;
+    const QueryResult rows = co_await lease.execute(
+        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = "
+        "current_schema()",
+        Parameters(), context);
+    std::set<std::string, std::less<>> there;
+    for (const Row& row : rows)
+        there.emplace(row[0].as_text());
+    for (Right& right : rights)
+        if (there.contains(right.on))
+            co_await make(lease, "the rights on " + right.on, std::move(right.sql), context);
+}
+
+/// \param with_code functions and types too: the archive brings its own
+awaitable<void> remove_everything(Lease& lease, bool with_code, OperationContext context)
+{
+    std::vector<SchemaObject> objects = co_await read_schema_objects(lease, context);
+    std::reverse(objects.begin(), objects.end());
+    for (SchemaObject& object : objects) {
+        const bool is_code = object.definition.kind == "function" || object.definition.kind == "type";
+        if (object.drop.empty() || (is_code && !with_code))
+            continue;
+        std::vector<std::string> commands;
+        commands.push_back(std::move(object.drop));
+        try {
+            co_await lease.run_commands(std::move(commands), false, context);
+        } catch (const StorageError& error) {
+            throw error.prefixed("the " + object.definition.kind + " " + object.definition.name +
+                                 " cannot be replaced: ");
+        }
+    }
+}
+
+awaitable<bool> next_piece(Reader reader, std::string& piece, OperationContext context)
+{
+    auto lines = std::make_shared<std::string>();
+    std::function<void()> work = [reader, lines] {
+        for (const Row& row : reader->read())
+            append_copy_row(*lines, row);
+    };
+    co_await on_thread(reader, std::move(work), std::move(context));
+    piece = std::move(*lines);
+    co_return !piece.empty();
+}
+
+/// The columns of the archive that the table of the database takes.
+awaitable<std::vector<std::string>> columns_of(Lease& lease, const PortableTable& table, OperationContext context)
+{
+    std::vector<std::string> columns = co_await columns_to_fill(lease, table.name, std::move(context));
+    if (columns.empty())
+        throw StorageError(StorageErrc::corrupt,
+                           "the archive has rows of a table " + table.name + " that its definitions do not make");
+    for (const std::string& column : columns)
+        if (!table.find(column))
+            throw StorageError(StorageErrc::corrupt, "the archive's definition of " + table.name + " has a column " +
+                                                         column + " that its rows have not");
+    co_return columns;
+}
+
+awaitable<void> load(Lease& lease, const PortableTable& table, Reader reader, OperationContext context)
+{
+    const std::vector<std::string> columns = co_await columns_of(lease, table, context);
+    std::function<void()> select = [reader, &table, &columns] { reader->select(table, columns); };
+    co_await on_thread(reader, std::move(select), context);
+    std::function<awaitable<bool>(std::string&)> source = [reader, context](std::string& piece) {
+        return next_piece(reader, piece, context);
+    };
+    const std::string names = quote_identifiers(columns);
+    try {
+        co_await lease.copy_in("COPY " + quote_identifier(table.name) + " (" + names + ") FROM STDIN",
+                               std::move(source), context);
+    } catch (const StorageError& error) {
+        throw error.prefixed("restoring the rows of " + table.name + ": ");
+    }
+}
+
+/// As they were in PostgreSQL.
+awaitable<void> fill_by_definitions(Lease& lease, Reader reader, OperationContext context)
+{
+    const std::vector<archive::Definition>& definitions = reader->definitions();
+    const auto last_table = std::find_if(definitions.rbegin(), definitions.rend(),
+                                         [](const archive::Definition& one) { return one.kind == "table"; });
+    const auto rows_after = static_cast<std::size_t>(definitions.rend() - last_table);
+    for (std::size_t i = 0; i <= definitions.size(); ++i) {
+        if (i == rows_after)
+            for (const PortableTable& table : reader->tables())
+                co_await load(lease, table, reader, context);
+        if (i == definitions.size())
+            break;
+        check(definitions[i]);
+        co_await make(lease, "the " + definitions[i].kind + " " + definitions[i].name, definitions[i].sql, context);
+    }
+}
+
+/// As every database has them.
+awaitable<void> fill_by_tables(Lease& lease, Reader reader, OperationContext context)
+{
+    const std::vector<PortableTable>& tables = reader->tables();
+    std::vector<TableStatements> statements;
+    for (const PortableTable& table : tables) {
+        statements.push_back(render(table, SqlDialect::postgresql));
+        for (std::string& sql : statements.back().create)
+            co_await make(lease, "the table " + table.name, std::move(sql), context);
+    }
+    for (const PortableTable& table : tables)
+        co_await load(lease, table, reader, context);
+    for (std::size_t i = 0; i < tables.size(); ++i)
+        for (std::string& sql : statements[i].indexes)
+            co_await make(lease, "an index of " + tables[i].name, std::move(sql), context);
+    for (std::size_t i = 0; i < tables.size(); ++i)
+        for (std::string& sql : statements[i].foreign_keys)
+            co_await make(lease, "a foreign key of " + tables[i].name, std::move(sql), context);
+    for (const std::string& rule : render_rules(tables, SqlDialect::postgresql))
+        co_await lease.run(rule, context);
+}
+
+/// Past the largest id of the rows, and past those that were given and are gone.
+awaitable<void> advance_sequences(Lease& lease, Reader reader, OperationContext context)
+{
+    for (const OwnedSequence& owned : co_await owned_sequences(lease, context)) {
+        std::int64_t given = 0;
+        for (const auto& [table, id] : reader->last_ids())
+            if (table == owned.table)
+                given = id;
+        const std::string sequence = quote_identifier(owned.sequence);
+        std::string sql = "SELECT setval(?::regclass, ids.largest) FROM (SELECT greatest(max(";
+        sql.append(quote_identifier(owned.column)).append("), ?::bigint) AS largest FROM ");
+        sql.append(quote_identifier(owned.table)).append(") ids, ").append(sequence);
+        sql.append(" s WHERE ids.largest > s.last_value OR (ids.largest = s.last_value AND NOT s.is_called)");
+        Parameters values = params(arg(sequence), arg(given));
+        co_await lease.execute(std::move(sql), std::move(values), context);
+    }
+}
+
+/// For the planner, which else would know nothing of the new tables for a while.
+awaitable<void> analyze(Lease& lease, OperationContext context)
+{
+    const std::vector<std::string> names = co_await table_names(lease, context);
+    if (!names.empty())
+        co_await make(lease, "statistics", "ANALYZE " + quote_identifiers(names), std::move(context));
+}
+
+} // namespace
+
+awaitable<std::string> restore_archive(Lease& lease, std::filesystem::path file, std::string backend,
+                                       OperationContext context)
+{
+    const auto reader = std::make_shared<archive::ArchiveReader>();
+    std::function<void()> open = [reader, file, backend] { reader->open(file, backend); };
+    co_await on_thread(reader, std::move(open), context);
+
+    const std::string schema = co_await current_schema(lease, context);
+    std::vector<std::string> begin = transaction_settings(schema);
+    begin.insert(begin.begin(), "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+    // Functions may speak of tables that come later.
+    begin.emplace_back("SET LOCAL check_function_bodies TO off");
+    co_await lease.run_commands(std::move(begin), false, context);
+    co_await lease.run(schema_lock, context);
+    co_await lock_everything(lease, context);
+    std::vector<Right> rights = co_await read_rights(lease, context);
+    const bool has_definitions = !reader->definitions().empty();
+    co_await remove_everything(lease, has_definitions, context);
+    if (has_definitions)
+        co_await fill_by_definitions(lease, reader, context);
+    else
+        co_await fill_by_tables(lease, reader, context);
+    co_await advance_sequences(lease, reader, context);
+    co_await give_rights(lease, std::move(rights), context);
+    co_await analyze(lease, context);
+    std::vector<std::string> commit;
+    commit.emplace_back("COMMIT");
+    co_return co_await lease.run_commands(std::move(commit), true, std::move(context));
+}
+
+} // namespace whisperstore::postgresql

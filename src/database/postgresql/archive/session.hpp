@@ -1,0 +1,17 @@
+#pragma once
+// What backing up and restoring do the same way.
+
+#include "database/postgresql/lease.hpp"
+
+#include <string>
+#include <vector>
+
+namespace whisperstore::postgresql {
+
+/// The schema that unqualified names belong to, quoted. Throws StorageError not_found where there is none.
+awaitable<std::string> current_schema(Lease& lease, OperationContext context);
+
+/// For the open transaction: names of the schema alone, and texts of values that any other session reads the same way.
+std::vector<std::string> transaction_settings(const std::string& schema);
+
+} // namespace whisperstore::postgresql
