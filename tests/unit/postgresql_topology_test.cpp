@@ -99,6 +99,19 @@ TEST_F(Cluster, ARestartedPrimaryIsBelievedWhenAllOthersHaveBeenAskedAgain)
     EXPECT_EQ(topology->failovers(), 0U);
 }
 
+TEST_F(Cluster, ARestartThatNoConnectionToldIsOneTheSame)
+{
+    with(ReadPolicy::primary);
+    answers(a, primary(1, 900));
+    answers(b, replica(1, 900));
+    answers(c, replica(1, 900));
+    answers(a, primary(1, 900, 2));
+    EXPECT_FALSE(topology->writer());
+    answers(c, replica(1, 900));
+    answers(b, primary(2, 900));
+    EXPECT_EQ(topology->writer(), b);
+}
+
 TEST_F(Cluster, OneBrokenConnectionDoesNotWaitForTheOtherServers)
 {
     with(ReadPolicy::primary);

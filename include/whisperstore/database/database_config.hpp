@@ -31,6 +31,8 @@ struct DatabaseConfig
     /// PostgreSQL clusters: a replica whose state may be older is not read from; zero: however old it is. What is known
     /// of a replica is itself up to a second old.
     std::chrono::milliseconds max_replica_lag{10000};
+    /// PostgreSQL clusters: how long work without a deadline waits for a primary.
+    std::chrono::milliseconds failover_limit{30000};
 };
 
 } // namespace whisperstore

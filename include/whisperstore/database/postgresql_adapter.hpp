@@ -25,33 +25,35 @@ struct ConnectionPoolStats
 
 /// The database of a server deployment: PostgreSQL 12 or newer, over libpq.
 ///
-/// **Connection string**: `postgresql://user:password@host:port/database?parameter=value`, user-info percent-encoded; several
-/// hosts, separated by commas, are tried in order. Parameters are libpq's (`sslmode` up to `verify-full`, `sslrootcert`, `sslcert`, `sslkey`,
-/// `target_session_attrs`, `application_name`, …), and ours: `prepared_statements=false` for a pooler that gives every
-/// transaction another server connection (PgBouncer in transaction mode), `statement_timeout` in milliseconds (the
-/// server's limit for calls without a deadline; 0, the default, is none), `connect_timeout` in seconds (10).
+/// **Connection string**: `postgresql://user:password@host:port/database?parameter=value`, user-info percent-encoded;
+/// several hosts, separated by commas, are tried in order. Parameters are libpq's (`sslmode` up to `verify-full`,
+/// `sslrootcert`, `sslcert`, `sslkey`, `target_session_attrs`, `application_name`, …), and ours:
+/// `prepared_statements=false` for a pooler that gives every transaction another server connection (PgBouncer in
+/// transaction mode), `statement_timeout` in milliseconds (the server's limit for calls without a deadline; 0, the
+/// default, is none), `connect_timeout` in seconds (10).
 ///
 /// **Connections**: at most `pool_size`, opened when needed; a broken one is replaced. Statements of several coroutines
-/// share a connection as a pipeline, each with a transaction, an outcome and an error of its own. Transactions and streams have one
-/// for themselves. Callers without a connection wait in line, at most 1,024 of them: the next is `resource_exhausted`.
-/// A caller's executor watches the sockets it waits for; two threads of the adapter's own open connections, run timers and send
-/// cancel requests.
+/// share a connection as a pipeline, each with a transaction, an outcome and an error of its own. Transactions and
+/// streams have one for themselves. Callers without a connection wait in line, at most 1,024 of them: the next is
+/// `resource_exhausted`. A caller's executor watches the sockets it waits for; two threads of the adapter's own open
+/// connections, run timers and send cancel requests.
 ///
 /// **Durability**: as the server's `synchronous_commit` says; an acknowledged write was committed.
-/// **Isolation**: single statements and execute_transaction() READ COMMITTED; begin_transaction() SERIALIZABLE, so a statement or the commit may
-/// end as `conflict` (retryable, nothing applied): run the transaction again. Streams REPEATABLE READ, read-only.
+/// **Isolation**: single statements and execute_transaction() READ COMMITTED; begin_transaction() SERIALIZABLE, so a
+/// statement or the commit may end as `conflict` (retryable, nothing applied): run the transaction again. Streams
+/// REPEATABLE READ, read-only.
 ///
-/// **Stopping**: cancellation and deadlines send the server a cancel request, again until it answers; after 2 s without an
-/// answer the connection is given up. Calls with a deadline also set the server's `statement_timeout`. A statement that the
-/// request hit by mistake is run again unseen.
+/// **Stopping**: cancellation and deadlines send the server a cancel request, again until it answers; after 2 s without
+/// an answer the connection is given up. Calls with a deadline also set the server's `statement_timeout`. A statement
+/// that the request hit by mistake is run again unseen.
 ///
-/// **Lost connections**: statements that certainly only read, and those the server certainly did not carry out, are run again on another connection, if
-/// one can be had at once. A write under way is `outcome_unknown`.
+/// **Lost connections**: statements that certainly only read, and those the server certainly did not carry out, are run
+/// again on another connection, if one can be had at once. A write under way is `outcome_unknown`.
 ///
-/// **Values**: integers, reals, booleans, bytea and timestamps (timestamptz as canonical text; timestamp without time zone
-/// is read as UTC) have the kinds of the portable tables; every other type is PostgreSQL's own text for it: numeric
-/// digits, jsonb, uuid, arrays `{1,2}`, dates, intervals in ISO 8601. Arguments take the type that the server infers: see
-/// docs/postgresql.md. Temporary settings made by functions (set_config) stay on their connection.
+/// **Values**: integers, reals, booleans, bytea and timestamps (timestamptz as canonical text; timestamp without time
+/// zone is read as UTC) have the kinds of the portable tables; every other type is PostgreSQL's own text for it:
+/// numeric digits, jsonb, uuid, arrays `{1,2}`, dates, intervals in ISO 8601. Arguments take the type that the server
+/// infers: see docs/postgresql.md. Temporary settings made by functions (set_config) stay on their connection.
 class PostgreSQLAdapter final : public AbstractDatabaseAdapter
 {
 public:
@@ -88,7 +90,8 @@ public:
 
     /// Loads rows by COPY, in one transaction: all or none. Much faster than INSERT.
     /// \param table and \param columns are identifiers: they are quoted, never read as SQL
-    /// \param next gives the next row, or nothing at the end; its values are bound to the columns in order. Called on the caller's executor.
+    /// \param next gives the next row, or nothing at the end; its values are bound to the columns in order. Called on
+    /// the caller's executor.
     /// \return the rows loaded
     /// \throws StorageError as execute_query(); what `next` throws, then nothing was loaded
     awaitable<std::uint64_t> bulk_load(std::string table, std::vector<std::string> columns,

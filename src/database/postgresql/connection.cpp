@@ -9,10 +9,9 @@
 #include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <poll.h>
-
 #include <algorithm>
 #include <bit>
+#include <poll.h>
 #include <utility>
 
 namespace whisperstore::postgresql {
@@ -106,8 +105,7 @@ bool Connection::is_slow() const noexcept
 {
     if (slow_.load(std::memory_order_acquire) > 0)
         return true;
-    return depth() > 0 &&
-           nanoseconds(Clock::now()) - first_since_.load(std::memory_order_relaxed) > slow_after;
+    return depth() > 0 && nanoseconds(Clock::now()) - first_since_.load(std::memory_order_relaxed) > slow_after;
 }
 
 bool Connection::is_gone()
@@ -174,8 +172,7 @@ bool Connection::limit_statements(std::optional<Clock::time_point> deadline)
     if (!too_tight && (!too_wide || !pipeline_.empty()))
         return false;
     const std::string sql = "SET statement_timeout = " + std::to_string(wanted);
-    require_sent(link_.get(),
-                 PQsendQueryParams(link_.get(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0));
+    require_sent(link_.get(), PQsendQueryParams(link_.get(), sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0));
     send_sync();
     statement_limit_ms_ = wanted;
     return true;
@@ -244,8 +241,7 @@ void Connection::watch(Ended& ended)
         }
         if (!reading_) {
             reading_ = true;
-            watched_->async_wait(asio::posix::stream_descriptor::wait_read,
-                                 Watcher(shared_from_this(), watch_, true));
+            watched_->async_wait(asio::posix::stream_descriptor::wait_read, Watcher(shared_from_this(), watch_, true));
         }
         const int unsent = PQflush(link_.get());
         if (unsent == 1 && !writing_) {

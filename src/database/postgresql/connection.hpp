@@ -37,19 +37,19 @@ struct Surroundings
 
     /// \name For servers of a cluster; may be empty
     ///@{
-    std::string address; ///< the one of the host's addresses to connect to
+    std::string address = {}; ///< the one of the host's addresses to connect to
     /// A query with one value that each new connection asks first, and who hears the answer and when it was asked for.
     /// What it throws refuses the connection.
-    std::string_view greeting;
-    std::function<void(std::string_view answer, std::chrono::steady_clock::time_point asked)> greeted;
+    std::string_view greeting = {};
+    std::function<void(std::string_view answer, std::chrono::steady_clock::time_point asked)> greeted = {};
     /// Hears of each connection that breaks, on the background's thread.
-    std::function<void(const std::string& reason)> lost;
+    std::function<void(const std::string& reason)> lost = {};
     ///@}
 };
 
 /// Answers come in the order of the requests. There is no thread behind it: whoever waits for an answer lends its
-/// executor to watch the socket, and when it has what it waited for the next one does. A connection at rest is watched by nobody
-/// and belongs to no executor.
+/// executor to watch the socket, and when it has what it waited for the next one does. A connection at rest is watched
+/// by nobody and belongs to no executor.
 ///
 /// Thread safe. Coroutines are resumed on their own executors, never under the lock.
 class Connection : public std::enable_shared_from_this<Connection>

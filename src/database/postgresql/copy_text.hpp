@@ -10,11 +10,12 @@
 
 namespace whisperstore::postgresql {
 
-/// An identifier in double quotes. Throws StorageError invalid_argument for an empty one, one that is no UTF-8 or holds NUL.
+/// An identifier in double quotes. Throws StorageError invalid_argument for an empty one, one that is no UTF-8 or holds
+/// NUL.
 std::string quoted_identifier(std::string_view name, std::string_view what);
 
-/// Adds a row: values separated by tabs, escaped (manual, COPY, "Text Format"). Throws StorageError invalid_argument for text that
-/// is no UTF-8 or holds NUL.
+/// Adds a row: values separated by tabs, escaped (manual, COPY, "Text Format"). Throws StorageError invalid_argument
+/// for text that is no UTF-8 or holds NUL.
 void append_copy_row(std::string& out, std::span<const Value> values);
 /// The same of a result's row.
 void append_copy_row(std::string& out, const Row& row);

@@ -48,8 +48,8 @@ public:
     /// Commands that neither cancellation nor a deadline stops: for rolling back.
     awaitable<void> run_to_the_end(std::vector<std::string> commands);
 
-    /// `COPY … TO STDOUT`: hands over the messages (lines of the text format, tuples of the binary one), about 256 KiB of
-    /// them at once. The server waits meanwhile.
+    /// `COPY … TO STDOUT`: hands over the messages (lines of the text format, tuples of the binary one), about 256 KiB
+    /// of them at once. The server waits meanwhile.
     awaitable<void> copy_out(std::string sql, std::function<awaitable<void>(std::vector<std::string> rows)> sink,
                              OperationContext context);
     /// `COPY … FROM STDIN`: asks for pieces of any size until `source` returns false; returns the rows loaded.

@@ -4,7 +4,6 @@
 #include <whisperstore/core/error.hpp>
 
 #include <libpq-fe.h>
-
 #include <memory>
 #include <string>
 #include <string_view>

@@ -67,8 +67,7 @@ awaitable<void> wait_for(const Surroundings& about, PGconn* link, bool reading, 
     };
     const Release release{descriptor};
     boost::system::error_code error;
-    const auto kind =
-        reading ? asio::posix::stream_descriptor::wait_read : asio::posix::stream_descriptor::wait_write;
+    const auto kind = reading ? asio::posix::stream_descriptor::wait_read : asio::posix::stream_descriptor::wait_write;
     const auto left = std::max(end - Clock::now(), Clock::duration(1));
     auto token = asio::cancel_after(left, asio::redirect_error(asio::use_awaitable, error));
     co_await descriptor.async_wait(kind, token);

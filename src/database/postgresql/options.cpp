@@ -2,11 +2,10 @@
 
 #include <whisperstore/core/error.hpp>
 
-#include <libpq-fe.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <libpq-fe.h>
 #include <memory>
 #include <string_view>
 

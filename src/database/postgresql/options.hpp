@@ -21,11 +21,11 @@ struct Options
     std::string database; ///< for messages
 
     std::size_t pool_size = 10;
-    std::size_t max_waiting = 1024;                     ///< callers in line for a connection
-    bool named_statements = true;                       ///< false: for poolers that change servers between transactions
-    bool read_only = false;                             ///< every transaction is read-only
-    std::chrono::milliseconds connect_timeout{10'000};  ///< look-up, TCP, TLS and authentication
-    std::chrono::milliseconds statement_timeout{0};     ///< of the server, where a call has no deadline; 0: none
+    std::size_t max_waiting = 1024;                    ///< callers in line for a connection
+    bool named_statements = true;                      ///< false: for poolers that change servers between transactions
+    bool read_only = false;                            ///< every transaction is read-only
+    std::chrono::milliseconds connect_timeout{10'000}; ///< look-up, TCP, TLS and authentication
+    std::chrono::milliseconds statement_timeout{0};    ///< of the server, where a call has no deadline; 0: none
     std::chrono::milliseconds transaction_idle_limit{5'000};
 
     /// Throws StorageError invalid_argument naming the parameter or setting; never repeats the URL.

@@ -40,10 +40,7 @@ Pool::~Pool()
         member.connection->close("the adapter was dropped");
 }
 
-awaitable<void> Pool::warm_up(OperationContext context)
-{
-    Lease first = co_await lease(std::move(context));
-}
+awaitable<void> Pool::warm_up(OperationContext context) { Lease first = co_await lease(std::move(context)); }
 
 awaitable<void> Pool::run(std::shared_ptr<Request> request, OperationContext context)
 {

@@ -34,9 +34,9 @@ struct PoolStats
 
 /// Thread safe. First come, first served.
 ///
-/// Short reads are packed: all onto one connection as long as it is not full, because answers to many come in one packet and
-/// fewer processes of the server are woken. Short writes go where the least is under way, so that commits wait for the
-/// disk together. What is not known to be short gets a connection without others where there is one.
+/// Short reads are packed: all onto one connection as long as it is not full, because answers to many come in one
+/// packet and fewer processes of the server are woken. Short writes go where the least is under way, so that commits
+/// wait for the disk together. What is not known to be short gets a connection without others where there is one.
 class Pool : public std::enable_shared_from_this<Pool>
 {
 public:
@@ -47,8 +47,8 @@ public:
 
     /// Opens the first connection where there is none. Throws why it cannot be opened.
     awaitable<void> warm_up(OperationContext context);
-    /// Sends the request as soon as a connection has room and waits for its end. Throws its error; resource_exhausted when
-    /// the line is full; closed.
+    /// Sends the request as soon as a connection has room and waits for its end. Throws its error; resource_exhausted
+    /// when the line is full; closed.
     awaitable<void> run(std::shared_ptr<Request> request, OperationContext context);
     /// A connection for the caller alone.
     awaitable<Lease> lease(OperationContext context);

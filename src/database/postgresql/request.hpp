@@ -18,8 +18,8 @@ class Pool;
 
 /// One turn of a conversation with the server, from its first message to its last Sync, and perhaps further turns.
 ///
-/// The connection calls the virtual functions one at a time, under its lock. Once `begin()` was called it completes exactly
-/// once: after done(), or when its connection is lost.
+/// The connection calls the virtual functions one at a time, under its lock. Once `begin()` was called it completes
+/// exactly once: after done(), or when its connection is lost.
 class Request : public Job
 {
 public:
@@ -56,8 +56,8 @@ public:
     virtual bool read_raw(Connection&) { return true; }
     /// What the caller is told; null for success.
     virtual std::exception_ptr outcome() noexcept { return error_; }
-    /// The connection broke. `not_begun`: the server certainly did nothing of this turn, or undid it. Sets the outcome; or
-    /// `elsewhere`.
+    /// The connection broke. `not_begun`: the server certainly did nothing of this turn, or undid it. Sets the outcome;
+    /// or `elsewhere`.
     virtual Next lost(const Broken& broken, bool not_begun) = 0;
 
     void fail(std::exception_ptr error) noexcept { error_ = std::move(error); }

@@ -17,8 +17,8 @@ std::string next_name()
 
 bool begins_like_a_query(std::string_view keyword) noexcept
 {
-    return keyword == "SELECT" || keyword == "WITH" || keyword == "VALUES" || keyword == "TABLE" ||
-           keyword == "SHOW" || keyword.starts_with("EXPLAIN");
+    return keyword == "SELECT" || keyword == "WITH" || keyword == "VALUES" || keyword == "TABLE" || keyword == "SHOW" ||
+           keyword.starts_with("EXPLAIN");
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "database/postgresql/statement_request.hpp"
 
+#include "database/postgresql/log_position.hpp"
 #include "database/postgresql/sqlstate.hpp"
 
 #include <charconv>
@@ -48,8 +49,7 @@ std::exception_ptr not_applied(const Broken& broken)
         code = classify(broken.state).code;
         details.retryable = classify(broken.state).retryable;
     }
-    return std::make_exception_ptr(
-        StorageError(code, "the connection was lost: " + broken.reason, std::move(details)));
+    return std::make_exception_ptr(StorageError(code, "the connection was lost: " + broken.reason, std::move(details)));
 }
 
 std::exception_ptr stopped(AbortReason reason, Outcome outcome)
@@ -164,7 +164,7 @@ int StatementRequest::send(Connection& connection)
     connection.send_sync();
     const bool asks = settings_.want_position && phase_ == Phase::execute;
     if (asks) {
-        require_sent(connection.link(), PQsendQueryParams(connection.link(), "SELECT pg_current_wal_lsn()", 0, nullptr,
+        require_sent(connection.link(), PQsendQueryParams(connection.link(), log_position_sql.data(), 0, nullptr,
                                                           nullptr, nullptr, nullptr, 0));
         connection.send_sync();
     }
@@ -359,8 +359,8 @@ CommandRequest::CommandRequest(std::vector<std::string> commands, bool commits)
 int CommandRequest::send(Connection& connection)
 {
     for (const std::string& command : commands_)
-        require_sent(connection.link(), PQsendQueryParams(connection.link(), command.c_str(), 0, nullptr, nullptr,
-                                                          nullptr, nullptr, 0));
+        require_sent(connection.link(),
+                     PQsendQueryParams(connection.link(), command.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0));
     connection.send_sync();
     return 1;
 }
@@ -485,8 +485,7 @@ int ListRequest::send(Connection& connection)
     control("COMMIT");
     connection.send_sync();
     if (want_position_) {
-        require_sent(link, PQsendQueryParams(link, "SELECT pg_current_wal_lsn()", 0, nullptr, nullptr, nullptr,
-                                             nullptr, 0));
+        require_sent(link, PQsendQueryParams(link, log_position_sql.data(), 0, nullptr, nullptr, nullptr, nullptr, 0));
         connection.send_sync();
     }
     return leading_ + (want_position_ ? 2 : 1);

@@ -45,7 +45,7 @@ public:
     Next lost(const Broken& broken, bool not_begun) override;
 
     QueryResult result;
-    std::string position; ///< pg_current_wal_lsn() after it, where it was wanted
+    std::string position; ///< the answer to log_position_sql after it, where it was wanted
 
 private:
     enum class Phase : std::uint8_t
@@ -79,7 +79,7 @@ private:
     bool synced_ = false;                            // the statement's own Sync was answered
     bool executed_ = false;
     bool unprepared_ = false; // it was preparing that failed
-    bool mend_ = false; // after the undoing: once more
+    bool mend_ = false;       // after the undoing: once more
     Result failure_;
     int attempts_ = 0;
 };

@@ -25,17 +25,17 @@ StorageError only_reading()
 /// Commands that no cursor takes; what is none of them is for the server to judge.
 bool is_other_command(std::string_view keyword) noexcept
 {
-    constexpr std::array others{"INSERT",  "UPDATE",  "DELETE",  "MERGE",   "CREATE",  "ALTER",    "DROP",
-                                "TRUNCATE", "GRANT",   "REVOKE",  "COMMENT", "DO",      "CALL",     "ANALYZE",
-                                "REINDEX", "CLUSTER", "REFRESH", "NOTIFY",  "EXPLAIN", "SHOW",     "CHECKPOINT"};
+    constexpr std::array others{"INSERT",   "UPDATE",  "DELETE",  "MERGE",   "CREATE",  "ALTER", "DROP",
+                                "TRUNCATE", "GRANT",   "REVOKE",  "COMMENT", "DO",      "CALL",  "ANALYZE",
+                                "REINDEX",  "CLUSTER", "REFRESH", "NOTIFY",  "EXPLAIN", "SHOW",  "CHECKPOINT"};
     const std::string_view first = keyword.substr(0, keyword.find(' '));
     return std::find(others.begin(), others.end(), first) != others.end();
 }
 
 bool is_fixed_size(Oid type) noexcept
 {
-    return type == oid::boolean || type == oid::int2 || type == oid::int4 || type == oid::int8 ||
-           type == oid::float4 || type == oid::float8 || type == oid::timestamptz || type == oid::timestamp;
+    return type == oid::boolean || type == oid::int2 || type == oid::int4 || type == oid::int8 || type == oid::float4 ||
+           type == oid::float8 || type == oid::timestamptz || type == oid::timestamp;
 }
 
 /// Rows of the open cursor; before the first, what they consist of.
@@ -197,10 +197,10 @@ awaitable<Rows> OpenStream::fetch()
     const bool was_first = !description_;
     description_ = request->description();
     Rows rows = std::move(request->result.rows);
-    const std::size_t asked = was_first && !std::all_of(description_->column_types.begin(),
-                                                        description_->column_types.end(), is_fixed_size)
-                                  ? first_rows
-                                  : wanted;
+    const std::size_t asked =
+        was_first && !std::all_of(description_->column_types.begin(), description_->column_types.end(), is_fixed_size)
+            ? first_rows
+            : wanted;
     ended_ = rows.size() < asked;
     if (!rows.empty()) {
         const std::size_t each = std::max<std::size_t>(bytes_of(rows) / rows.size(), 1);

@@ -2,6 +2,7 @@
 
 #include "core/failure.hpp"
 #include "core/job.hpp"
+#include "database/postgresql/log_position.hpp"
 #include "database/postgresql/statement_request.hpp"
 
 #include <boost/asio/post.hpp>
@@ -29,6 +30,17 @@ std::vector<std::string> undo_commands(int level)
         commands.push_back("RELEASE SAVEPOINT " + savepoint_name(level));
     }
     return commands;
+}
+
+bool is_unknown(const std::exception_ptr& failure)
+{
+    try {
+        std::rethrow_exception(failure);
+    } catch (const StorageError& error) {
+        return error.outcome() == Outcome::unknown;
+    } catch (...) {
+        return false;
+    }
 }
 
 } // namespace
@@ -69,9 +81,12 @@ private:
 
 OpenTransaction::OpenTransaction(Lease lease, std::shared_ptr<StatementCache> statements,
                                  std::shared_ptr<CallCounters> counters, Committed committed)
-    : statements_(std::move(statements)), counters_(std::move(counters)), committed_(std::move(committed)),
+    : statements_(std::move(statements)),
+      counters_(std::move(counters)),
+      committed_(std::move(committed)),
       idle_limit_(lease.connection()->options().transaction_idle_limit),
-      background_(lease.connection()->background()), lease_(std::move(lease))
+      background_(lease.connection()->background()),
+      lease_(std::move(lease))
 {
 }
 
@@ -115,8 +130,7 @@ void OpenTransaction::watch_idleness()
                 if (owner->idle_number_ != number || owner->busy_)
                     return;
             }
-            owner->end(StorageErrc::timeout, "the transaction was rolled back after " +
-                                                 std::to_string(limit.count()) +
+            owner->end(StorageErrc::timeout, "the transaction was rolled back after " + std::to_string(limit.count()) +
                                                  " ms without a call: it kept a connection and its locks");
         });
     });
@@ -220,7 +234,7 @@ awaitable<void> OpenTransaction::commit(OperationContext context)
             const Use use(*this);
             std::vector<std::string> commands(1, "COMMIT");
             if (committed_)
-                commands.emplace_back("SELECT pg_current_wal_lsn()");
+                commands.emplace_back(log_position_sql);
             owner_ = nullptr; // from here on the adapter is its owner's again
             open_ = false;
             position = co_await lease_.run_commands(std::move(commands), true, std::move(context));
@@ -229,6 +243,8 @@ awaitable<void> OpenTransaction::commit(OperationContext context)
             committed_(position);
         end(StorageErrc::invalid_argument, "the transaction has ended");
     } catch (...) {
+        if (committed_ && is_unknown(std::current_exception()))
+            committed_(std::string());
         end(StorageErrc::invalid_argument, "the transaction has ended");
         rethrow_as_storage_error(backend, "commit");
     }

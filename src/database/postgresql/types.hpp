@@ -52,8 +52,8 @@ bool has_binary_form(Oid type) noexcept;
 
 /// Adds a value to a row. `binary`: the form it came in. Integers, reals, booleans, bytea and times come as the
 /// kinds of the portable tables, everything else as PostgreSQL's own text for it.
-/// Throws StorageError type_mismatch for a time outside the years 0 to 9999 (but infinity is its text) and corrupt for a
-/// value that is not of its type.
+/// Throws StorageError type_mismatch for a time outside the years 0 to 9999 (but infinity is its text) and corrupt for
+/// a value that is not of its type.
 void decode(RowsBuilder& rows, std::string_view value, Oid type, bool binary);
 
 /// Arguments as libpq takes them. Texts and blobs are not copied: the Parameters must live as long.

@@ -54,6 +54,7 @@ void Topology::probe_answered(std::size_t index, const ProbeAnswer& answer, Time
     const bool changed = !node.answer || node.answer->role != answer.role ||
                          node.answer->position.timeline != answer.position.timeline ||
                          node.answer->system_identifier != answer.system_identifier;
+    const bool restarted = node.answer && node.answer->started_at != answer.started_at;
     if (changed)
         node.reported = false;
     if (node.lost)
@@ -67,6 +68,9 @@ void Topology::probe_answered(std::size_t index, const ProbeAnswer& answer, Time
     node.problem.clear();
     // One slow answer says little, a few do: an eighth of each.
     node.latency = node.latency ? *node.latency + ((now - asked) - *node.latency) / 8 : now - asked;
+    // Somebody else may have been promoted meanwhile.
+    if (writer_ == index && restarted)
+        lose_writer("it was restarted", now);
     decide(now);
     if (writer_ == index)
         sample_writer();

@@ -46,6 +46,7 @@ struct TopologyEvent
 /// What is known of a server, for status and metrics.
 struct NodeStatus
 {
+    std::size_t node = 0;
     std::string name;
     NodeRole role = NodeRole::unknown;
     bool reachable = false;

@@ -144,6 +144,7 @@ std::vector<NodeStatus> Topology::status(Time now) const
         if (node.retired)
             continue;
         NodeStatus status;
+        status.node = index;
         status.name = node.name;
         status.reachable = node.reachable;
         status.is_writer = writer_ == index;

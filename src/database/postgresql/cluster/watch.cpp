@@ -95,7 +95,9 @@ awaitable<std::string> ask(std::shared_ptr<Connection> connection, std::string_v
 } // namespace
 
 Watch::Watch(Surroundings common, ReadPolicy policy, milliseconds max_replica_lag, Changed changed)
-    : common_(std::move(common)), probe_options_(options_for_probes(*common_.options)), changed_(std::move(changed)),
+    : common_(std::move(common)),
+      probe_options_(options_for_probes(*common_.options)),
+      changed_(std::move(changed)),
       topology_(policy, max_replica_lag, Clock::now())
 {
 }
@@ -130,8 +132,10 @@ std::size_t Watch::add_server(const HostPort& host, const std::string& address)
         server->timer = std::make_unique<asio::steady_timer>(common_.background->executor());
         servers_.push_back(std::move(server));
     }
-    auto loop = look_after(node);
-    asio::co_spawn(common_.background->executor(), std::move(loop), asio::detached);
+    if (!std::exchange(servers_[node]->looked_after, true)) {
+        auto loop = look_after(node);
+        asio::co_spawn(common_.background->executor(), std::move(loop), asio::detached);
+    }
     return node;
 }
 
@@ -146,8 +150,8 @@ void Watch::stop() noexcept
     wake_all();
     for (const auto& waiter : waiting)
         if (waiter->begin())
-            waiter->complete(std::make_exception_ptr(
-                StorageError(StorageErrc::closed, "the adapter was disconnected")));
+            waiter->complete(
+                std::make_exception_ptr(StorageError(StorageErrc::closed, "the adapter was disconnected")));
 }
 
 bool Watch::stopped() const
@@ -161,19 +165,19 @@ bool Watch::stopped() const
 awaitable<void> Watch::look_after(std::size_t node)
 {
     const auto self = shared_from_this();
-    const auto goes_on = [&] {
-        const std::lock_guard lock(mutex_);
-        return !stopped_ && !topology_.retired(node);
-    };
-    while (goes_on()) {
-        co_await probe(node);
-        if (goes_on())
-            co_await rest(node);
-    }
     Server* server = nullptr;
     {
         const std::lock_guard lock(mutex_);
         server = servers_[node].get();
+    }
+    const auto goes_on = [&] {
+        const std::lock_guard lock(mutex_);
+        server->looked_after = !stopped_ && !topology_.retired(node);
+        return server->looked_after;
+    };
+    while (goes_on()) {
+        co_await probe(node);
+        co_await rest(node);
     }
     if (server->connection)
         server->connection->close("it is not watched any more");
@@ -299,10 +303,9 @@ awaitable<void> Watch::look_up()
     asio::ip::tcp::resolver resolver(common_.background->executor());
     while (!stopped()) {
         boost::system::error_code error;
-        const auto found =
-            co_await resolver.async_resolve(host.host, std::to_string(host.port.value_or(0)),
-                                            asio::ip::tcp::resolver::flags(),
-                                            asio::redirect_error(asio::use_awaitable, error));
+        const auto found = co_await resolver.async_resolve(host.host, std::to_string(host.port.value_or(0)),
+                                                           asio::ip::tcp::resolver::flags(),
+                                                           asio::redirect_error(asio::use_awaitable, error));
         if (!error) { // else what was known stands
             std::vector<std::string> addresses;
             for (const auto& entry : found) {
@@ -331,7 +334,8 @@ void Watch::use_addresses(const std::vector<std::string>& addresses)
         if (!topology_.retired(node) && std::ranges::find(wanted, servers_[node]->address) == wanted.end())
             topology_.retire(node, Clock::now());
     for (const std::string& address : wanted) {
-        const auto known = std::ranges::find_if(servers_, [&](const auto& server) { return server->address == address; });
+        const auto known =
+            std::ranges::find_if(servers_, [&](const auto& server) { return server->address == address; });
         if (known == servers_.end() || topology_.retired(static_cast<std::size_t>(known - servers_.begin())))
             add_server(host, address);
     }
@@ -400,6 +404,8 @@ void Watch::tell(std::unique_lock<std::mutex> lock)
     waiting.swap(waiting_);
     lock.unlock();
     for (const TopologyEvent& event : events) {
+        if (event.change == TopologyChange::primary_lost)
+            wake_all(); // all are asked anew
         if (common_.logger)
             common_.logger(level_of(event.change), "postgresql_cluster", event.text);
         if (changed_)
@@ -540,7 +546,8 @@ awaitable<std::optional<std::size_t>> Watch::caught_up(LogPosition written, Oper
         void change(int by)
         {
             const std::lock_guard lock(watch_.mutex_);
-            watch_.waiting_for_replicas_ = static_cast<std::size_t>(static_cast<int>(watch_.waiting_for_replicas_) + by);
+            watch_.waiting_for_replicas_ =
+                static_cast<std::size_t>(static_cast<int>(watch_.waiting_for_replicas_) + by);
         }
         Watch& watch_;
     };

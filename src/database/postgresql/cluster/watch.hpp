@@ -41,8 +41,8 @@ public:
     /// Whoever waits is told `closed`.
     void stop() noexcept;
 
-    /// Of the server's working connections: each is refused unless it reaches the server that is known, in the role that is
-    /// known; what it finds is known then.
+    /// Of the server's working connections: each is refused unless it reaches the server that is known, in the role
+    /// that is known; what it finds is known then.
     Surroundings surroundings(std::size_t node);
     void suspect(std::size_t node, const std::string& reason);
 
@@ -78,10 +78,11 @@ private:
         HostPort host;
         std::string address; ///< of several that the host's name has
         std::unique_ptr<asio::steady_timer> timer;
-        std::shared_ptr<Connection> connection; ///< used by its loop only
+        std::shared_ptr<Connection> connection;            ///< used by its loop only
         std::optional<StorageError> failure{std::nullopt}; ///< of the last probe
-        Clock::time_point next_probe{};         ///< whole, and not only for its place
-        bool wake = false;                      ///< on the background's thread only
+        Clock::time_point next_probe{};                    ///< whole, and not only for its place
+        bool looked_after = false;                         ///< its loop runs
+        bool wake = false;                                 ///< on the background's thread only
     };
 
     std::size_t add_server(const HostPort& host, const std::string& address);
