@@ -127,15 +127,24 @@ bool Connection::is_gone()
     return true;
 }
 
-const std::string& Connection::name_of(const std::shared_ptr<Statement>& statement, bool& prepare)
+const std::string& Connection::name_of(const std::shared_ptr<Statement>& statement,
+                                       const std::shared_ptr<const Description>& description, bool& prepare)
 {
     const auto [entry, added] = prepared_.try_emplace(statement.get());
-    prepare = added;
-    if (added) {
+    prepare = added || !description || entry->second.description != description;
+    if (prepare) {
         entry->second.name = "whisperstore_" + std::to_string(++names_);
+        ++names_in_use_;
         entry->second.statement = statement;
+        entry->second.description = description;
     }
     return entry->second.name;
+}
+
+void Connection::described(const Statement& statement, const std::shared_ptr<const Description>& description)
+{
+    if (const auto entry = prepared_.find(&statement); entry != prepared_.end())
+        entry->second.description = description;
 }
 
 void Connection::forget(const Statement& statement) { prepared_.erase(&statement); }
@@ -144,13 +153,14 @@ void Connection::send_sync() { require_sent(link_.get(), PQpipelineSync(link_.ge
 
 bool Connection::make_room()
 {
-    if (prepared_.size() < statements_kept)
+    if (names_in_use_ < statements_kept)
         return false;
     // What was sent before it still finds its statement.
     require_sent(link_.get(),
                  PQsendQueryParams(link_.get(), "DEALLOCATE ALL", 0, nullptr, nullptr, nullptr, nullptr, 0));
     send_sync();
     prepared_.clear();
+    names_in_use_ = 0;
     return true;
 }
 

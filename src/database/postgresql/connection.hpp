@@ -90,7 +90,11 @@ public:
     ///@{
     PGconn* link() noexcept { return link_.get(); }
     /// The name of a statement here, and whether it must be prepared first.
-    const std::string& name_of(const std::shared_ptr<Statement>& statement, bool& prepare);
+    /// With a description other than the one it was prepared with it must be, too: its types are not the same.
+    const std::string& name_of(const std::shared_ptr<Statement>& statement,
+                               const std::shared_ptr<const Description>& description, bool& prepare);
+    /// It was prepared without a description, which is this one.
+    void described(const Statement& statement, const std::shared_ptr<const Description>& description);
     void forget(const Statement& statement);
     /// Drops all prepared statements when they became many: returns whether a Sync was sent.
     bool make_room();
@@ -111,6 +115,7 @@ private:
     {
         std::string name;
         std::shared_ptr<Statement> statement;
+        std::shared_ptr<const Description> description;
     };
     /// What is to be done once the lock is released.
     struct Ended
@@ -154,6 +159,7 @@ private:
     std::optional<std::string> fatal_; // SQLSTATE with which the server takes its leave
     std::unordered_map<const Statement*, Prepared> prepared_;
     std::uint64_t names_ = 0;
+    std::size_t names_in_use_ = 0;        // of the server, which keeps statements that we have forgotten
     std::int64_t statement_limit_ms_ = 0; // the server's statement_timeout now
     std::chrono::steady_clock::time_point last_answer_{};
     std::uint64_t cancels_sent_ = 0;

@@ -304,7 +304,7 @@ Operations::execute_transaction(std::shared_ptr<Operations> self, std::vector<Qu
             }
             only_reads = only_reads && bound.back().statement->only_reads();
         }
-        int changed_schemas = 0;
+        bool described_anew = false;
         Route route;
         while (!bound.empty()) {
             std::optional<StorageError> failure;
@@ -313,16 +313,22 @@ Operations::execute_transaction(std::shared_ptr<Operations> self, std::vector<Qu
             else
                 co_await router->choose_writer(route, context);
             const std::shared_ptr<Pool> pool = route.server;
+            const bool described = std::any_of(bound.begin(), bound.end(), [](const BoundStatement& statement) {
+                return statement.statement->description() != nullptr;
+            });
             try {
                 results = co_await self->run_list(router, *pool, bound, only_reads, context);
                 break;
             } catch (const StorageError& error) {
                 failure = error;
             }
-            // The tables have changed since the statements were described: nothing was done, and they are described
+            // The tables may have changed since the statements were described: nothing was done, and they are described
             // anew.
-            if (failure->native_code() == "0A000" && failure->errc() == StorageErrc::conflict && ++changed_schemas < 3)
+            if (described && may_be_of_changed_tables(*failure) && !std::exchange(described_anew, true)) {
+                for (const BoundStatement& statement : bound)
+                    statement.statement->forget(statement.statement->description());
                 continue;
+            }
             const bool again = co_await router->again(route, *failure, only_reads, context);
             if (!again)
                 throw StorageError(*failure);
