@@ -5,6 +5,7 @@
 
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
@@ -421,7 +422,8 @@ void Connection::leave(const std::shared_ptr<Request>& request, Request::Next ne
     ended.changed = true;
 }
 
-void Connection::break_off(Broken broken, Ended& ended)
+/// \param ours it is closed by us: nothing is wrong with the server
+void Connection::break_off(Broken broken, Ended& ended, bool ours)
 {
     if (broken_)
         return;
@@ -429,7 +431,11 @@ void Connection::break_off(Broken broken, Ended& ended)
         broken.state = *fatal_;
     broken_ = std::move(broken);
     broken_flag_.store(true, std::memory_order_release);
-    log(LogLevel::warning, surroundings_.host.to_string() + ": connection lost: " + broken_->reason);
+    if (!ours)
+        log(LogLevel::warning, surroundings_.host.to_string() + ": connection lost: " + broken_->reason);
+    if (!ours && surroundings_.lost) // not under the lock
+        asio::post(surroundings_.background->executor(),
+                   [lost = surroundings_.lost, reason = broken_->reason] { lost(reason); });
     stop_watching();
     for (const auto& request : std::exchange(pipeline_, {}))
         leave(request, request->lost(*broken_, fatal_.has_value()), ended);
@@ -444,7 +450,7 @@ void Connection::close(const std::string& reason)
     Ended ended;
     {
         const std::lock_guard lock(mutex_);
-        break_off(Broken{reason, {}}, ended);
+        break_off(Broken{reason, {}}, ended, true);
     }
     after(std::move(ended), nullptr);
 }
@@ -458,7 +464,7 @@ void Connection::clean_up() noexcept
         if (broken_)
             return;
         if (!pipeline_.empty() || !held_.empty() || PQpipelineStatus(link_.get()) == PQ_PIPELINE_OFF)
-            return break_off(Broken{"it was left in the middle of something", {}}, nobody);
+            return break_off(Broken{"it was left in the middle of something", {}}, nobody, true);
         in_transaction = PQtransactionStatus(link_.get()) != PQTRANS_IDLE;
     }
     if (!in_transaction)

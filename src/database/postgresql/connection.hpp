@@ -13,12 +13,15 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -31,6 +34,17 @@ struct Surroundings
     HostPort host;
     std::shared_ptr<Background> background;
     Logger logger; ///< may be empty
+
+    /// \name For servers of a cluster; may be empty
+    ///@{
+    std::string address = {}; ///< the one of the host's addresses to connect to
+    /// A query with one value that each new connection asks first, and who hears the answer and when it was asked for.
+    /// What it throws refuses the connection.
+    std::string_view greeting = {};
+    std::function<void(std::string_view answer, std::chrono::steady_clock::time_point asked)> greeted = {};
+    /// Hears of each connection that breaks, on the background's thread.
+    std::function<void(const std::string& reason)> lost = {};
+    ///@}
 };
 
 /// Answers come in the order of the requests. There is no thread behind it: whoever waits for an answer lends its
@@ -120,7 +134,7 @@ private:
     void on_watch_lost(std::uint64_t watch);
     void read_answers(Ended& ended);
     bool end_turn(Ended& ended);
-    void break_off(Broken broken, Ended& ended);
+    void break_off(Broken broken, Ended& ended, bool ours = false);
     void leave(const std::shared_ptr<Request>& request, Request::Next next, Ended& ended);
     void stop_first();
     void send_cancel();
