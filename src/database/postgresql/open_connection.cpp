@@ -33,6 +33,8 @@ awaitable<std::vector<std::string>> look_up(const Surroundings& about, Clock::ti
 {
     if (about.host.host.starts_with('/'))
         co_return std::vector<std::string>(1);
+    if (!about.address.empty())
+        co_return std::vector<std::string>(1, about.address);
     const auto executor = co_await asio::this_coro::executor;
     asio::ip::tcp::resolver resolver(executor);
     boost::system::error_code error;
@@ -189,7 +191,10 @@ std::string session_settings(const Options& options)
 
 awaitable<void> set_up(const Surroundings& about, PGconn* link, Clock::time_point end)
 {
-    const std::string settings = session_settings(*about.options);
+    std::string settings = session_settings(*about.options);
+    if (!about.greeting.empty())
+        settings.append("; ").append(about.greeting);
+    const Clock::time_point asked = Clock::now();
     if (PQsetnonblocking(link, 1) != 0 || PQsendQuery(link, settings.c_str()) != 1)
         throw refused(about, link);
     while (true) {
@@ -201,6 +206,10 @@ awaitable<void> set_up(const Surroundings& about, PGconn* link, Clock::time_poin
         const Result result(PQgetResult(link));
         if (!result)
             break;
+        if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) {
+            about.greeted(PQgetvalue(result.get(), 0, 0), asked);
+            continue;
+        }
         if (PQresultStatus(result.get()) != PGRES_COMMAND_OK)
             throw server_error(result.get()).prefixed("setting up the session: ");
     }

@@ -1,5 +1,6 @@
 #include "database/postgresql/statement_request.hpp"
 
+#include "database/postgresql/log_position.hpp"
 #include "database/postgresql/sqlstate.hpp"
 
 #include <charconv>
@@ -198,7 +199,7 @@ int StatementRequest::send(Connection& connection)
     connection.send_sync();
     const bool asks = settings_.want_position && phase_ == Phase::execute;
     if (asks) {
-        require_sent(connection.link(), PQsendQueryParams(connection.link(), "SELECT pg_current_wal_lsn()", 0, nullptr,
+        require_sent(connection.link(), PQsendQueryParams(connection.link(), log_position_sql.data(), 0, nullptr,
                                                           nullptr, nullptr, nullptr, 0));
         connection.send_sync();
     }
@@ -543,8 +544,7 @@ int ListRequest::send(Connection& connection)
     control("COMMIT");
     connection.send_sync();
     if (want_position_) {
-        require_sent(link,
-                     PQsendQueryParams(link, "SELECT pg_current_wal_lsn()", 0, nullptr, nullptr, nullptr, nullptr, 0));
+        require_sent(link, PQsendQueryParams(link, log_position_sql.data(), 0, nullptr, nullptr, nullptr, nullptr, 0));
         connection.send_sync();
     }
     return leading_ + (want_position_ ? 2 : 1);

@@ -50,7 +50,7 @@ public:
     Next lost(const Broken& broken, bool not_begun) override;
 
     QueryResult result;
-    std::string position; ///< pg_current_wal_lsn() after it, where it was wanted
+    std::string position; ///< the answer to log_position_sql after it, where it was wanted
 
 private:
     enum class Phase : std::uint8_t
