@@ -36,6 +36,12 @@ std::int64_t nanoseconds(Clock::time_point time) noexcept
     return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
+/// Its end is not only its own matter: it wants to stop, or must not take long.
+bool is_watched_for(const Request& request) noexcept
+{
+    return request.prompt || request.abort_reason() != AbortReason::none;
+}
+
 const void* context_of(const asio::any_io_executor& executor) noexcept
 {
     return executor ? &asio::query(executor, asio::execution::context) : nullptr;
@@ -235,10 +241,10 @@ void Connection::submit(const std::shared_ptr<Request>& request)
             send(request, ended);
         if (!broken_ && !pipeline_.empty())
             watch(ended);
-        if (!broken_ && request->abort_reason() != AbortReason::none) {
+        if (!broken_ && request->abort_reason() != AbortReason::none)
             stop_first();
+        if (!broken_ && is_watched_for(*request))
             watch_abort();
-        }
     }
     after(std::move(ended), nullptr);
 }
@@ -399,6 +405,8 @@ bool Connection::end_turn(Ended& ended)
     } catch (...) {
         first->fail(std::current_exception());
     }
+    if (first->given_up)
+        next = Request::Next::done;
     last_answer_ = Clock::now();
     pipeline_.pop_front();
     if (!pipeline_.empty())
@@ -418,8 +426,9 @@ void Connection::leave(const std::shared_ptr<Request>& request, Request::Next ne
     if (request->sharing() == Request::Sharing::alone)
         slow_.fetch_sub(1, std::memory_order_acq_rel);
     request->set_connection(nullptr);
-    (next == Request::Next::elsewhere ? ended.elsewhere : ended.done).push_back(request);
     ended.changed = true;
+    if (!request->given_up)
+        (next == Request::Next::elsewhere ? ended.elsewhere : ended.done).push_back(request);
 }
 
 /// \param ours it is closed by us: nothing is wrong with the server
@@ -438,7 +447,7 @@ void Connection::break_off(Broken broken, Ended& ended, bool ours)
                    [lost = surroundings_.lost, reason = broken_->reason] { lost(reason); });
     stop_watching();
     for (const auto& request : std::exchange(pipeline_, {}))
-        leave(request, request->lost(*broken_, fatal_.has_value()), ended);
+        leave(request, request->given_up ? Request::Next::done : request->lost(*broken_, fatal_.has_value()), ended);
     for (const auto& request : std::exchange(held_, {}))
         leave(request, request->lost(*broken_, true), ended);
     link_.reset();
@@ -470,6 +479,7 @@ void Connection::clean_up() noexcept
     if (!in_transaction)
         return;
     auto request = std::make_shared<CommandRequest>(std::vector<std::string>(1, "ROLLBACK"));
+    request->prompt = true;
     if (request->begin())
         submit(request); // nobody waits for it; what comes next on this connection comes after it
 }
@@ -478,6 +488,8 @@ void Connection::clean_up() noexcept
 void Connection::after(Ended ended, const void* here) noexcept
 {
     const std::shared_ptr<Pool> pool = ended.changed ? pool_.lock() : nullptr;
+    for (const auto& [request, error] : ended.given_up)
+        request->complete(error);
     for (const auto& request : ended.elsewhere) {
         if (pool) {
             pool->submit_again(request);
@@ -543,7 +555,7 @@ void Connection::cancelled()
     after(std::move(ended), nullptr);
 }
 
-/// Looks again and again after requests that were asked to stop.
+/// Looks again and again after requests that were asked to stop, or that must not take long.
 void Connection::watch_abort()
 {
     if (std::exchange(abort_watched_, true))
@@ -571,27 +583,54 @@ void Connection::watch_abort()
     state->timer.async_wait(Tick{state});
 }
 
+/// Callers who wait no longer, behind others who do: they are told, and the connection stays with the others.
+void Connection::give_up_behind(Ended& ended)
+{
+    const auto is_over = [now = Clock::now()](Request& request) {
+        if (request.given_up || request.abort_reason() == AbortReason::none)
+            return false;
+        if (request.stopping_since == Clock::time_point())
+            request.stopping_since = now;
+        return now - request.stopping_since >= cancel_grace;
+    };
+    const Broken silence{"the server is at work for others", {}};
+    for (std::size_t i = 1; i < pipeline_.size(); ++i)
+        if (is_over(*pipeline_[i])) {
+            pipeline_[i]->lost(silence, false); // it was sent, and may be carried out when its turn comes
+            pipeline_[i]->given_up = true;
+            ended.given_up.emplace_back(pipeline_[i], pipeline_[i]->outcome());
+        }
+    const auto not_sent =
+        std::stable_partition(held_.begin(), held_.end(), [&](const auto& request) { return !is_over(*request); });
+    for (auto request = not_sent; request != held_.end(); ++request)
+        leave(*request, (*request)->lost(silence, true), ended);
+    held_.erase(not_sent, held_.end());
+}
+
 bool Connection::look_after_aborted(std::shared_ptr<Request>& stopping, Clock::time_point& since)
 {
     Ended ended;
     bool goes_on = true;
     {
         const std::lock_guard lock(mutex_);
-        const auto aborted = [](const auto& request) { return request->abort_reason() != AbortReason::none; };
-        if (broken_ || (std::none_of(pipeline_.begin(), pipeline_.end(), aborted) &&
-                        std::none_of(held_.begin(), held_.end(), aborted))) {
+        const auto is_watched = [](const auto& request) { return is_watched_for(*request); };
+        if (broken_ || (std::none_of(pipeline_.begin(), pipeline_.end(), is_watched) &&
+                        std::none_of(held_.begin(), held_.end(), is_watched))) {
             abort_watched_ = false;
             goes_on = false;
-        } else if (!pipeline_.empty() && aborted(pipeline_.front())) {
-            if (stopping != pipeline_.front()) {
-                stopping = pipeline_.front();
-                since = Clock::now();
-            }
-            if (Clock::now() - since >= cancel_grace) {
-                break_off(Broken{"the server did not answer a cancel request", {}}, ended);
-                goes_on = false;
-            } else {
-                stop_first();
+        } else {
+            give_up_behind(ended);
+            if (!pipeline_.empty() && is_watched(pipeline_.front())) {
+                if (stopping != pipeline_.front()) {
+                    stopping = pipeline_.front();
+                    since = Clock::now();
+                }
+                if (Clock::now() - since >= cancel_grace) {
+                    break_off(Broken{"the server did not answer", {}}, ended);
+                    goes_on = false;
+                } else {
+                    stop_first();
+                }
             }
         }
     }

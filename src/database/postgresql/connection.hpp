@@ -122,6 +122,7 @@ private:
     {
         std::vector<std::shared_ptr<Request>> done;
         std::vector<std::shared_ptr<Request>> elsewhere;
+        std::vector<std::pair<std::shared_ptr<Request>, std::exception_ptr>> given_up;
         bool changed = false;
     };
 
@@ -140,6 +141,7 @@ private:
     void send_cancel();
     void cancelled();
     void watch_abort();
+    void give_up_behind(Ended& ended);
     bool look_after_aborted(std::shared_ptr<Request>& stopping, std::chrono::steady_clock::time_point& since);
     void after(Ended ended, const void* here) noexcept;
 

@@ -90,6 +90,7 @@ awaitable<void> Lease::run(std::string sql, OperationContext context)
 awaitable<void> Lease::run_to_the_end(std::vector<std::string> commands)
 {
     auto request = std::make_shared<CommandRequest>(std::move(commands));
+    request->prompt = true;
     const std::shared_ptr<Connection> connection = connection_;
     std::function<void(std::shared_ptr<Job>)> submit = [connection, request](const std::shared_ptr<Job>& job) {
         if (job->begin())

@@ -288,6 +288,7 @@ void OpenTransaction::abandon(int level) noexcept
         return;
     // Nobody waits for it; what its owner sends next comes after it.
     const auto request = std::make_shared<CommandRequest>(undo_commands(level));
+    request->prompt = true;
     if (request->begin())
         lease_.connection()->submit(request);
 }

@@ -185,7 +185,7 @@ TEST_P(PostgresqlChaos, EveryByte)
     }
     const std::uint64_t step = thorough() ? GetParam().thorough : GetParam().quick;
     std::size_t rounds = 0;
-    for (std::uint64_t position = std::getenv("AT") ? std::stoull(std::getenv("AT")) : 0; position < length; position += step, ++rounds) {
+    for (std::uint64_t position = 0; position < length; position += step, ++rounds) {
         SCOPED_TRACE("cut at byte " + std::to_string(position) + " of " + std::to_string(length));
         cut_at(position);
         if (HasFailure())
@@ -196,6 +196,73 @@ TEST_P(PostgresqlChaos, EveryByte)
     EXPECT_TRUE(eventually([&] { return database.connections() == 1; })) << "connections are left"; // the test's own
     std::cout << rounds << " cuts of " << length << " bytes: " << present.size() << " rows acknowledged, "
               << absent.size() << " refused, " << together_or_not.size() << " unknown\n";
+}
+
+/// A proxy with one connection, whose answers stop now; later connections are unharmed.
+void fall_silent(ChaosProxy& proxy)
+{
+    ChaosRule rule;
+    rule.cut_answer_at = proxy.answer_bytes();
+    rule.cut = ChaosRule::Cut::black_hole;
+    rule.connections = 1;
+    proxy.set_rule(rule);
+}
+
+TEST(PostgresqlChaosBeyond, ARollbackThatIsNotAnsweredFreesTheConnection)
+{
+    const TestDatabase database;
+    ChaosProxy proxy(static_cast<std::uint16_t>(*PostgresqlServers::get().primary().hosts.front().port));
+    const auto db = connected(PostgresqlServers::get().url(proxy.port(), database.name()), 1);
+    run(db->execute_query("CREATE TABLE t (a BIGINT)"));
+    for (const bool dropped : {true, false}) {
+        Transaction transaction = run(db->begin_transaction());
+        run(transaction.execute_query("INSERT INTO t VALUES (1)"));
+        fall_silent(proxy);
+        if (dropped)
+            transaction = Transaction();
+        else
+            EXPECT_STORAGE_ERROR(run(transaction.rollback()), unavailable);
+        EXPECT_EQ(run(db->execute_query("SELECT count(*) AS n FROM t", Parameters(),
+                                        OperationContext::within(std::chrono::seconds(20))))
+                      .rows[0]["n"],
+                  0);
+    }
+    EXPECT_TRUE(eventually([&] { return run(db->get_active_connections()) == 0; }));
+    run(db->disconnect());
+}
+
+// It has no deadline, and the one behind it has.
+TEST(PostgresqlChaosBeyond, ACallBehindASilentOneEndsInItsTime)
+{
+    const TestDatabase database;
+    ChaosProxy proxy(static_cast<std::uint16_t>(*PostgresqlServers::get().primary().hosts.front().port));
+    const auto db = connected(PostgresqlServers::get().url(proxy.port(), database.name()), 1);
+    run(db->execute_query("CREATE TABLE t (a BIGINT)"));
+    const auto read = [&](OperationContext context) {
+        return db->execute_query("SELECT count(*) AS n FROM t", Parameters(), std::move(context));
+    };
+    const auto write = [&](OperationContext context) {
+        return db->execute_query("INSERT INTO t VALUES (1)", Parameters(), std::move(context));
+    };
+    for (int i = 0; i < 20; ++i) { // so that they are known to be short
+        run(read(OperationContext()));
+        run(write(OperationContext()));
+    }
+    fall_silent(proxy);
+    auto first = start(read(OperationContext()));
+    ASSERT_TRUE(eventually([&] { return run(db->get_active_connections()) == 1; }));
+    const auto begun = std::chrono::steady_clock::now();
+    auto second = start(read(OperationContext::within(milliseconds(200))));
+    auto third = start(write(OperationContext::within(milliseconds(200))));
+    const StorageError of_read = error_of([&] { wait(std::move(second)); });
+    EXPECT_EQ(of_read.errc(), StorageErrc::timeout);
+    EXPECT_EQ(of_read.outcome(), Outcome::not_applied);
+    EXPECT_STORAGE_ERROR(wait(std::move(third)), timeout);
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+    EXPECT_NE(first.wait_for(milliseconds(0)), std::future_status::ready); // it was not harmed
+    proxy.cut_all();
+    EXPECT_GE(wait(std::move(first)).rows[0]["n"].as_int(), 20); // read again elsewhere
+    run(db->disconnect());
 }
 
 TEST(PostgresqlChaosBeyond, DelayedAnswersAreAnswers)
