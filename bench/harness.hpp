@@ -69,6 +69,7 @@ std::vector<Case> chat_turn_sql_cases();
 std::vector<Case> decorator_cases();
 std::vector<Case> graph_cases();
 std::vector<Case> http_cases();
+std::vector<Case> postgresql_cases();
 std::vector<Case> sqlite_cases();
 std::vector<Case> text_cases();
 std::vector<Case> vector_cases();

@@ -18,8 +18,9 @@ const std::vector<Case>& cases()
 {
     static const std::vector<Case> all = [] {
         std::vector<Case> list;
-        for (std::vector<Case> (*const group)() : {cache_cases, chat_turn_cases, chat_turn_sql_cases, decorator_cases,
-                                                   graph_cases, http_cases, sqlite_cases, text_cases, vector_cases})
+        for (std::vector<Case> (*const group)() :
+             {cache_cases, chat_turn_cases, chat_turn_sql_cases, decorator_cases, graph_cases, http_cases,
+              postgresql_cases, sqlite_cases, text_cases, vector_cases})
             std::ranges::move(group(), std::back_inserter(list));
         return list;
     }();

@@ -201,8 +201,13 @@ void ConfigurationBuilder::build_postgresql(const UrlSource* url)
                 dsn.query.emplace_back(key, value);
     out_.database.connection_string = dsn.to_string();
     out_.database.cluster_nodes = host_texts(hosts);
-    if (out_.database.type == "postgresql" && hosts.size() == 1)
+    if (out_.database.type == "postgresql_cluster") {
+        out_.database.read_policy = values_.take("POSTGRES_READ_POLICY", Fallback{out_.database.read_policy});
+        out_.database.max_replica_lag = std::chrono::milliseconds(static_cast<std::int64_t>(values_.take_number(
+            "POSTGRES_MAX_REPLICA_LAG_MS", Fallback{std::to_string(out_.database.max_replica_lag.count())})));
+    } else if (hosts.size() == 1) {
         out_.database.cluster_nodes.clear();
+    }
 }
 
 void ConfigurationBuilder::build_vector()

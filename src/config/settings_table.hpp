@@ -85,6 +85,10 @@ inline constexpr std::array settings_table = {
     path("postgres.sslrootcert", "POSTGRES_SSLROOTCERT", "PEM file of the authorities to trust."),
     path("postgres.sslcert", "POSTGRES_SSLCERT", "PEM file of the client certificate."),
     path("postgres.sslkey", "POSTGRES_SSLKEY", "PEM file of the client certificate's key."),
+    choice("postgres.read_policy", "POSTGRES_READ_POLICY", "primary,prefer_replica,nearest",
+           "postgresql_cluster: where reads go that no transaction holds."),
+    integer("postgres.max_replica_lag_ms", "POSTGRES_MAX_REPLICA_LAG_MS", 0, 86400000,
+            "postgresql_cluster: milliseconds after which a replica is too old to be read from; 0: never."),
 
     choice("vector_database.type", "WHISPERENGINE_VECTOR_DB_TYPE",
            "local_qdrant,http_qdrant,distributed_qdrant,local_chromadb,http_chromadb,distributed_chromadb",

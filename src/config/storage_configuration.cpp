@@ -40,6 +40,8 @@ json::object database_json(const DatabaseConfig& config)
     out["busy_timeout_ms"] = config.busy_timeout.count();
     out["transaction_idle_limit_ms"] = config.transaction_idle_limit.count();
     out["cluster_nodes"] = list(config.cluster_nodes);
+    out["read_policy"] = config.read_policy;
+    out["max_replica_lag_ms"] = config.max_replica_lag.count();
     return out;
 }
 

@@ -1,5 +1,4 @@
-#include "core/failure.hpp"
-#include "database/postgresql/copy_text.hpp"
+#include "database/postgresql/bulk_load.hpp"
 #include "database/postgresql/operations.hpp"
 
 #include <whisperstore/database/postgresql_adapter.hpp>
@@ -11,7 +10,6 @@ using postgresql::Operations;
 namespace {
 
 constexpr std::string_view backend = "postgresql";
-constexpr std::size_t copy_piece = 256 * 1024;
 
 std::shared_ptr<Operations> make_operations(const DatabaseConfig& config, Logger logger)
 {
@@ -100,41 +98,8 @@ awaitable<std::uint64_t> PostgreSQLAdapter::bulk_load(std::string table, std::ve
                                                       std::function<std::optional<std::vector<Value>>()> next,
                                                       OperationContext context)
 {
-    const auto operations = impl_->operations;
-    const auto router = operations->router("bulk_load");
-    context.check_deadline(backend, "bulk_load");
-    CallMeasure measure(operations->counters());
-    std::uint64_t rows = 0;
-    try {
-        if (columns.empty())
-            throw StorageError(StorageErrc::invalid_argument, "no column is named");
-        std::string sql = "COPY " + postgresql::quoted_identifier(table, "the table") + " (";
-        for (std::size_t i = 0; i < columns.size(); ++i)
-            sql += (i == 0 ? "" : ", ") + postgresql::quoted_identifier(columns[i], "a column");
-        sql += ") FROM STDIN";
-        std::size_t row = 0;
-        std::function<bool(std::string&)> source = [&](std::string& piece) {
-            while (piece.size() < copy_piece) {
-                const std::optional<std::vector<Value>> values = next();
-                if (!values)
-                    return !piece.empty();
-                ++row;
-                if (values->size() != columns.size())
-                    throw StorageError(StorageErrc::invalid_argument,
-                                       "row " + std::to_string(row) + " has " + std::to_string(values->size()) +
-                                           " values for " + std::to_string(columns.size()) + " columns");
-                postgresql::append_copy_row(piece, *values);
-            }
-            return true;
-        };
-        postgresql::Lease lease = co_await Operations::lease(operations, false, context);
-        rows = co_await lease.copy_in(std::move(sql), std::move(source), context);
-        router->wrote(context, std::string());
-    } catch (...) {
-        rethrow_as_storage_error(backend, "bulk_load");
-    }
-    measure.succeed();
-    co_return rows;
+    return postgresql::bulk_load(impl_->operations, std::move(table), std::move(columns), std::move(next),
+                                 std::move(context));
 }
 
 std::vector<std::string> PostgreSQLAdapter::endpoints() const

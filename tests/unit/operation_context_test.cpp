@@ -35,6 +35,26 @@ TEST(OperationContext, DeadlinesAreAbsoluteAndOnlyGetEarlier)
     EXPECT_TRUE(OperationContext().limited_to(hours(1)).deadline.has_value());
 }
 
+TEST(Session, ATokenIsReplacedByWhatIsMadeOfItInOneStep)
+{
+    Session session;
+    const auto count_up = [](const std::string& token) {
+        return std::to_string(token.empty() ? 1 : std::stoi(token) + 1);
+    };
+    session.update_token("a", count_up);
+    EXPECT_EQ(session.token("a"), "1");
+    EXPECT_EQ(session.token("b"), "");
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i)
+        threads.emplace_back([&] {
+            for (int step = 0; step < 1000; ++step)
+                session.update_token("a", count_up);
+        });
+    for (std::thread& thread : threads)
+        thread.join();
+    EXPECT_EQ(session.token("a"), "4001");
+}
+
 TEST(OperationContext, CopiesShareBudgetAndSession)
 {
     OperationContext context;

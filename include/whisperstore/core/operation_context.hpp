@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace whisperstore {
 
@@ -20,6 +21,15 @@ class Session
 {
 public:
     void set_token(std::string_view backend, std::string token);
+    /// Replaces a token by what `next` makes of it (an empty string where there is none), in one step: of two writes
+    /// that end at once neither's token is lost. `next` must not use the session.
+    template <typename Next>
+    void update_token(std::string_view backend, Next&& next)
+    {
+        const std::lock_guard lock(mutex_);
+        std::string& token = tokens_.try_emplace(std::string(backend)).first->second;
+        token = std::forward<Next>(next)(std::as_const(token));
+    }
     /// The last token a backend left, or an empty string.
     std::string token(std::string_view backend) const;
 

@@ -25,6 +25,14 @@ struct DatabaseConfig
     std::chrono::milliseconds busy_timeout{5000};           ///< SQLite: wait for another process's lock
     std::chrono::milliseconds transaction_idle_limit{5000}; ///< scoped transactions are rolled back after this
     std::vector<std::string> cluster_nodes;                 ///< host:port, PostgreSQL clusters
+    /// PostgreSQL clusters: where reads outside of transactions go: `primary`, `prefer_replica` (the primary where no
+    /// replica qualifies) or `nearest` (the lowest latency, whatever its role).
+    std::string read_policy = "primary";
+    /// PostgreSQL clusters: a replica whose state may be older is not read from; zero: however old it is. What is known
+    /// of a replica is itself up to a second old.
+    std::chrono::milliseconds max_replica_lag{10000};
+    /// PostgreSQL clusters: how long work without a deadline waits for a primary.
+    std::chrono::milliseconds failover_limit{30000};
 };
 
 } // namespace whisperstore

@@ -4,21 +4,24 @@
 #include "database/postgresql/background.hpp"
 #include "database/postgresql/options.hpp"
 #include "database/postgresql/request.hpp"
+#include "database/postgresql/socket_watch.hpp"
 #include "database/postgresql/statement.hpp"
 
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/log.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -31,11 +34,22 @@ struct Surroundings
     HostPort host;
     std::shared_ptr<Background> background;
     Logger logger; ///< may be empty
+
+    /// \name For servers of a cluster; may be empty
+    ///@{
+    std::string address = {}; ///< the one of the host's addresses to connect to
+    /// A query with one value that each new connection asks first, and who hears the answer and when it was asked for.
+    /// What it throws refuses the connection.
+    std::string_view greeting = {};
+    std::function<void(std::string_view answer, std::chrono::steady_clock::time_point asked)> greeted = {};
+    /// Hears of each connection that breaks, on the background's thread.
+    std::function<void(const std::string& reason)> lost = {};
+    ///@}
 };
 
 /// Answers come in the order of the requests. There is no thread behind it: whoever waits for an answer lends its
 /// executor to watch the socket, and when it has what it waited for the next one does. A connection at rest is watched
-/// by nobody and belongs to no executor.
+/// by nobody.
 ///
 /// Thread safe. Coroutines are resumed on their own executors, never under the lock.
 class Connection : public std::enable_shared_from_this<Connection>
@@ -76,7 +90,11 @@ public:
     ///@{
     PGconn* link() noexcept { return link_.get(); }
     /// The name of a statement here, and whether it must be prepared first.
-    const std::string& name_of(const std::shared_ptr<Statement>& statement, bool& prepare);
+    /// With a description other than the one it was prepared with it must be, too: its types are not the same.
+    const std::string& name_of(const std::shared_ptr<Statement>& statement,
+                               const std::shared_ptr<const Description>& description, bool& prepare);
+    /// It was prepared without a description, which is this one.
+    void described(const Statement& statement, const std::shared_ptr<const Description>& description);
     void forget(const Statement& statement);
     /// Drops all prepared statements when they became many: returns whether a Sync was sent.
     bool make_room();
@@ -97,6 +115,7 @@ private:
     {
         std::string name;
         std::shared_ptr<Statement> statement;
+        std::shared_ptr<const Description> description;
     };
     /// What is to be done once the lock is released.
     struct Ended
@@ -108,21 +127,21 @@ private:
 
     static void on_notice(void* self, const PGresult* result) noexcept;
     void send(const std::shared_ptr<Request>& request, Ended& ended);
-    void watch(Ended& ended);
+    void watch(Ended& ended, bool by_ourselves = false);
     void watch_on(const boost::asio::any_io_executor& executor);
     void stop_watching() noexcept;
     void on_ready(bool reading, std::uint64_t watch);
     void on_watch_lost(std::uint64_t watch);
     void read_answers(Ended& ended);
     bool end_turn(Ended& ended);
-    void break_off(Broken broken, Ended& ended);
+    void break_off(Broken broken, Ended& ended, bool ours = false);
     void leave(const std::shared_ptr<Request>& request, Request::Next next, Ended& ended);
     void stop_first();
     void send_cancel();
     void cancelled();
     void watch_abort();
     bool look_after_aborted(std::shared_ptr<Request>& stopping, std::chrono::steady_clock::time_point& since);
-    void after(Ended ended) noexcept;
+    void after(Ended ended, const void* here) noexcept;
 
     const Surroundings surroundings_;
     std::weak_ptr<Pool> pool_;
@@ -140,6 +159,7 @@ private:
     std::optional<std::string> fatal_; // SQLSTATE with which the server takes its leave
     std::unordered_map<const Statement*, Prepared> prepared_;
     std::uint64_t names_ = 0;
+    std::size_t names_in_use_ = 0;        // of the server, which keeps statements that we have forgotten
     std::int64_t statement_limit_ms_ = 0; // the server's statement_timeout now
     std::chrono::steady_clock::time_point last_answer_{};
     std::uint64_t cancels_sent_ = 0;
@@ -147,8 +167,7 @@ private:
     bool abort_watched_ = false;
     bool unreplicated_ = false;
 
-    std::optional<boost::asio::posix::stream_descriptor> watched_; // where the socket is watched now
-    boost::asio::any_io_executor watcher_;
+    SocketWatch watched_;
     std::uint64_t watch_ = 0; // numbers the watches, so that late calls of earlier ones are told
     bool reading_ = false;
     bool writing_ = false;

@@ -33,6 +33,8 @@ awaitable<std::vector<std::string>> look_up(const Surroundings& about, Clock::ti
 {
     if (about.host.host.starts_with('/'))
         co_return std::vector<std::string>(1);
+    if (!about.address.empty())
+        co_return std::vector<std::string>(1, about.address);
     const auto executor = co_await asio::this_coro::executor;
     asio::ip::tcp::resolver resolver(executor);
     boost::system::error_code error;
@@ -82,8 +84,10 @@ std::string state_in(std::string_view message)
         while (begin < message.size() && message[begin] == ' ')
             ++begin;
         const std::string_view state = message.substr(begin, 5);
-        const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
-        if (state.size() == 5 && std::all_of(state.begin(), state.end(), is_digit) &&
+        const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+        const auto fits = [&](char c) { return is_digit(c) || (c >= 'A' && c <= 'Z'); };
+        if (state.size() == 5 && std::all_of(state.begin(), state.end(), fits) &&
+            std::any_of(state.begin(), state.end(), is_digit) && // unlike FATAL
             message.substr(begin + 5).starts_with(": "))
             return std::string(state);
     }
@@ -120,6 +124,17 @@ StorageError refused(const Surroundings& about, const PGconn* link)
     return StorageError(StorageErrc::unavailable, text, std::move(details));
 }
 
+void on_early_notice(void* about, const PGresult* result) noexcept
+{
+    const auto& logger = static_cast<const Surroundings*>(about)->logger;
+    try {
+        if (logger)
+            logger(LogLevel::info, "postgresql", field(result, PG_DIAG_MESSAGE_PRIMARY));
+    } catch (const std::bad_alloc&) {
+        return; // libpq's frames are between us and a caller
+    }
+}
+
 awaitable<Link> shake_hands(const Surroundings& about, const std::string& address, Clock::time_point end)
 {
     std::vector<const char*> keys;
@@ -140,6 +155,8 @@ awaitable<Link> shake_hands(const Surroundings& about, const std::string& addres
     Link link(PQconnectStartParams(keys.data(), values.data(), 0));
     if (!link)
         throw StorageError(StorageErrc::resource_exhausted, "out of memory");
+    // libpq would print what the server remarks meanwhile.
+    PQsetNoticeReceiver(link.get(), &on_early_notice, const_cast<Surroundings*>(&about));
     PQsetErrorVerbosity(link.get(), PQERRORS_VERBOSE);
     PostgresPollingStatusType step = PGRES_POLLING_WRITING;
     if (PQstatus(link.get()) == CONNECTION_BAD)
@@ -174,7 +191,10 @@ std::string session_settings(const Options& options)
 
 awaitable<void> set_up(const Surroundings& about, PGconn* link, Clock::time_point end)
 {
-    const std::string settings = session_settings(*about.options);
+    std::string settings = session_settings(*about.options);
+    if (!about.greeting.empty())
+        settings.append("; ").append(about.greeting);
+    const Clock::time_point asked = Clock::now();
     if (PQsetnonblocking(link, 1) != 0 || PQsendQuery(link, settings.c_str()) != 1)
         throw refused(about, link);
     while (true) {
@@ -186,6 +206,10 @@ awaitable<void> set_up(const Surroundings& about, PGconn* link, Clock::time_poin
         const Result result(PQgetResult(link));
         if (!result)
             break;
+        if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) {
+            about.greeted(PQgetvalue(result.get(), 0, 0), asked);
+            continue;
+        }
         if (PQresultStatus(result.get()) != PGRES_COMMAND_OK)
             throw server_error(result.get()).prefixed("setting up the session: ");
     }

@@ -2,6 +2,7 @@
 
 #include "core/failure.hpp"
 #include "core/job.hpp"
+#include "database/postgresql/log_position.hpp"
 #include "database/postgresql/statement_request.hpp"
 #include "protocol/sql/sql_lexer.hpp"
 
@@ -52,6 +53,17 @@ std::vector<std::string> read_script(std::string_view script)
 }
 
 std::vector<std::string> one(const char* command) { return std::vector<std::string>(1, command); }
+
+awaitable<void> commit(std::shared_ptr<Router> router, Lease& lease, const OperationContext& context)
+{
+    const bool wants_position = router->wants_positions();
+    std::vector<std::string> commands = one("COMMIT");
+    if (wants_position)
+        commands.emplace_back(log_position_sql);
+    const std::string position = co_await lease.run_commands(std::move(commands), true, context);
+    if (wants_position)
+        router->wrote(context, position);
+}
 
 double milliseconds_since(Clock::time_point start)
 {
@@ -198,21 +210,21 @@ awaitable<QueryResult> Operations::execute_query(std::shared_ptr<Operations> sel
         StatementRequest::Settings settings;
         settings.want_position = !reads && router->wants_positions();
         settings.deadline = context.deadline;
+        Route route;
         while (true) {
             std::optional<StorageError> failure;
-            std::shared_ptr<Pool> pool;
             if (reads)
-                pool = co_await router->reader(context);
+                co_await router->choose_reader(route, context);
             else
-                pool = co_await router->writer(context);
+                co_await router->choose_writer(route, context);
             request = std::make_shared<StatementRequest>(bound, settings);
             try {
-                co_await pool->run(request, context);
+                co_await route.server->run(request, context);
                 break;
             } catch (const StorageError& error) {
                 failure = error;
             }
-            const bool again = co_await router->again(pool, *failure, reads, context);
+            const bool again = co_await router->again(route, *failure, reads, context);
             if (!again)
                 throw StorageError(*failure);
         }
@@ -226,17 +238,12 @@ awaitable<QueryResult> Operations::execute_query(std::shared_ptr<Operations> sel
 }
 
 /// On one server. All at once where the statements are known, else one after the other.
-awaitable<std::vector<QueryResult>> Operations::run_list(const std::shared_ptr<Router>& router,
+awaitable<std::vector<QueryResult>> Operations::run_list(const std::shared_ptr<Router>& router, Pool& pool,
                                                          const std::vector<BoundStatement>& statements, bool only_reads,
                                                          const OperationContext& context)
 {
-    std::shared_ptr<Pool> pool;
-    if (only_reads)
-        pool = co_await router->reader(context);
-    else
-        pool = co_await router->writer(context);
     const bool wants_position = !only_reads && router->wants_positions();
-    Lease lease = co_await pool->lease(context);
+    Lease lease = co_await pool.lease(context);
     if (ListRequest::is_possible(statements, *options_)) {
         const auto start = Clock::now();
         auto request = std::make_shared<ListRequest>(statements, wants_position);
@@ -270,12 +277,10 @@ awaitable<std::vector<QueryResult>> Operations::run_list(const std::shared_ptr<R
         }
         results.back().execution_time_ms = milliseconds_since(start);
     }
-    std::vector<std::string> commands = one("COMMIT");
-    if (wants_position)
-        commands.emplace_back("SELECT pg_current_wal_lsn()");
-    const std::string position = co_await lease.run_commands(std::move(commands), true, context);
-    if (wants_position)
-        router->wrote(context, position);
+    if (only_reads)
+        co_await lease.run_commands(one("COMMIT"), true, context);
+    else
+        co_await commit(router, lease, context);
     co_return results;
 }
 
@@ -299,20 +304,32 @@ Operations::execute_transaction(std::shared_ptr<Operations> self, std::vector<Qu
             }
             only_reads = only_reads && bound.back().statement->only_reads();
         }
-        int changed_schemas = 0;
+        bool described_anew = false;
+        Route route;
         while (!bound.empty()) {
             std::optional<StorageError> failure;
+            if (only_reads)
+                co_await router->choose_reader(route, context);
+            else
+                co_await router->choose_writer(route, context);
+            const std::shared_ptr<Pool> pool = route.server;
+            const bool described = std::any_of(bound.begin(), bound.end(), [](const BoundStatement& statement) {
+                return statement.statement->description() != nullptr;
+            });
             try {
-                results = co_await self->run_list(router, bound, only_reads, context);
+                results = co_await self->run_list(router, *pool, bound, only_reads, context);
                 break;
             } catch (const StorageError& error) {
                 failure = error;
             }
-            // The tables have changed since the statements were described: nothing was done, and they are described
+            // The tables may have changed since the statements were described: nothing was done, and they are described
             // anew.
-            if (failure->native_code() == "0A000" && failure->errc() == StorageErrc::conflict && ++changed_schemas < 3)
+            if (described && may_be_of_changed_tables(*failure) && !std::exchange(described_anew, true)) {
+                for (const BoundStatement& statement : bound)
+                    statement.statement->forget(statement.statement->description());
                 continue;
-            const bool again = co_await router->again(nullptr, *failure, only_reads, context);
+            }
+            const bool again = co_await router->again(route, *failure, only_reads, context);
             if (!again)
                 throw StorageError(*failure);
         }
@@ -331,11 +348,12 @@ awaitable<Transaction> Operations::begin_transaction(std::shared_ptr<Operations>
     try {
         if (self->has_transactions_)
             co_await self->refuse_owner();
+        Route route;
         while (true) {
             std::optional<StorageError> failure;
-            std::shared_ptr<Pool> pool = co_await router->writer(context);
+            co_await router->choose_writer(route, context);
             try {
-                Lease lease = co_await pool->lease(context);
+                Lease lease = co_await route.server->lease(context);
                 OpenTransaction::Committed committed;
                 if (router->wants_positions())
                     committed = [router, context](const std::string& position) { router->wrote(context, position); };
@@ -347,7 +365,7 @@ awaitable<Transaction> Operations::begin_transaction(std::shared_ptr<Operations>
             } catch (const StorageError& error) {
                 failure = error;
             }
-            const bool again = co_await router->again(pool, *failure, true, context);
+            const bool again = co_await router->again(route, *failure, true, context);
             if (!again)
                 throw StorageError(*failure);
         }
@@ -378,11 +396,12 @@ awaitable<RowStream> Operations::stream_query(std::shared_ptr<Operations> self, 
                                    "them");
         }
         std::shared_ptr<void> permit(nullptr, [count = self->open_streams_](void*) { count->fetch_sub(1); });
+        Route route;
         while (true) {
             std::optional<StorageError> failure;
-            std::shared_ptr<Pool> pool = co_await router->reader(context);
+            co_await router->choose_reader(route, context);
             try {
-                Lease lease = co_await pool->lease(context);
+                Lease lease = co_await route.server->lease(context);
                 stream = std::make_shared<OpenStream>(std::move(lease), permit, context);
                 self->enter(router, stream);
                 co_await stream->open(bound);
@@ -392,7 +411,7 @@ awaitable<RowStream> Operations::stream_query(std::shared_ptr<Operations> self, 
             }
             if (stream)
                 stream->close();
-            const bool again = co_await router->again(pool, *failure, true, context);
+            const bool again = co_await router->again(route, *failure, true, context);
             if (!again)
                 throw StorageError(*failure);
         }
@@ -410,13 +429,46 @@ awaitable<Lease> Operations::lease(std::shared_ptr<Operations> self, bool only_r
     const auto router = self->router("lease");
     if (self->has_transactions_)
         co_await self->refuse_owner();
-    std::shared_ptr<Pool> pool;
-    if (only_reads)
-        pool = co_await router->reader(context);
-    else
-        pool = co_await router->writer(context);
-    Lease lease = co_await pool->lease(context);
-    co_return lease;
+    Route route;
+    while (true) {
+        std::optional<StorageError> failure;
+        if (only_reads)
+            co_await router->choose_reader(route, context);
+        else
+            co_await router->choose_writer(route, context);
+        try {
+            Lease lease = co_await route.server->lease(context);
+            co_return lease;
+        } catch (const StorageError& error) {
+            failure = error;
+        }
+        const bool again = co_await router->again(route, *failure, true, context);
+        if (!again)
+            throw StorageError(*failure);
+    }
+}
+
+awaitable<void> Operations::on_writer(const std::shared_ptr<Router>& router, bool repeatable,
+                                      const OperationContext& context,
+                                      const std::function<awaitable<void>(Lease&)>& work)
+{
+    if (has_transactions_)
+        co_await refuse_owner();
+    Route route;
+    while (true) {
+        std::optional<StorageError> failure;
+        co_await router->choose_writer(route, context);
+        try {
+            Lease lease = co_await route.server->lease(context);
+            co_await work(lease);
+            co_return;
+        } catch (const StorageError& error) {
+            failure = error;
+        }
+        const bool again = co_await router->again(route, *failure, false, context);
+        if (!again || !repeatable)
+            throw StorageError(*failure);
+    }
 }
 
 awaitable<void> Operations::create_tables(std::shared_ptr<Operations> self, TableDefinitions schema,
@@ -433,21 +485,22 @@ awaitable<void> Operations::create_tables(std::shared_ptr<Operations> self, Tabl
                 throw error.prefixed("creating " + name + ": ");
             }
         }
-        Lease lease = co_await Operations::lease(self, false, context);
-        std::vector<std::string> begin = one("BEGIN");
-        begin.emplace_back(schema_lock);
-        co_await lease.run_commands(std::move(begin), false, context);
-        for (const auto& [name, commands] : definitions) {
-            if (commands.empty())
-                continue;
-            try {
-                co_await lease.run_commands(commands, false, context);
-            } catch (const StorageError& error) {
-                throw error.prefixed("creating " + name + ": ");
+        const std::function<awaitable<void>(Lease&)> work = [&](Lease& lease) -> awaitable<void> {
+            std::vector<std::string> begin = one("BEGIN");
+            begin.emplace_back(schema_lock);
+            co_await lease.run_commands(std::move(begin), false, context);
+            for (const auto& [name, commands] : definitions) {
+                if (commands.empty())
+                    continue;
+                try {
+                    co_await lease.run_commands(commands, false, context);
+                } catch (const StorageError& error) {
+                    throw error.prefixed("creating " + name + ": ");
+                }
             }
-        }
-        const std::string position = co_await lease.run_commands(one("COMMIT"), true, context);
-        router->wrote(context, position);
+            co_await commit(router, lease, context);
+        };
+        co_await self->on_writer(router, true, context, work);
     } catch (...) {
         rethrow_as_storage_error(self->backend_, "create_tables");
     }
@@ -458,20 +511,21 @@ awaitable<void> Operations::run_script(std::shared_ptr<Operations> self, std::st
 {
     const auto router = self->router("migrate_schema");
     const std::vector<std::string> commands = read_script(script);
-    Lease lease = co_await Operations::lease(self, false, context);
-    std::vector<std::string> begin = one("BEGIN");
-    begin.emplace_back(schema_lock);
-    co_await lease.run_commands(std::move(begin), false, context);
-    const QueryResult known = co_await lease.execute(probe.sql, probe.params, context);
-    if (known.row_count > 0)
-        co_return;
-    const auto start = Clock::now();
-    if (!commands.empty())
-        co_await lease.run_commands(commands, false, context);
-    const Query insert = record(static_cast<std::int64_t>(milliseconds_since(start)));
-    co_await lease.execute(insert.sql, insert.params, context);
-    const std::string position = co_await lease.run_commands(one("COMMIT"), true, context);
-    router->wrote(context, position);
+    const std::function<awaitable<void>(Lease&)> work = [&](Lease& lease) -> awaitable<void> {
+        std::vector<std::string> begin = one("BEGIN");
+        begin.emplace_back(schema_lock);
+        co_await lease.run_commands(std::move(begin), false, context);
+        const QueryResult known = co_await lease.execute(probe.sql, probe.params, context);
+        if (known.row_count > 0)
+            co_return;
+        const auto start = Clock::now();
+        if (!commands.empty())
+            co_await lease.run_commands(commands, false, context);
+        const Query insert = record(static_cast<std::int64_t>(milliseconds_since(start)));
+        co_await lease.execute(insert.sql, insert.params, context);
+        co_await commit(router, lease, context);
+    };
+    co_await self->on_writer(router, true, context, work);
 }
 
 } // namespace whisperstore::postgresql

@@ -57,6 +57,11 @@ public:
     /// A connection for bulk loads, backups and restores. Throws as the others do.
     static awaitable<Lease> lease(std::shared_ptr<Operations> self, bool only_reads, OperationContext context);
 
+    /// Runs `work` on a connection to the server that takes writes; with `repeatable` again on another one where that
+    /// was certainly not applied.
+    awaitable<void> on_writer(const std::shared_ptr<Router>& router, bool repeatable, const OperationContext& context,
+                              const std::function<awaitable<void>(Lease&)>& work);
+
     /// Throws StorageError closed.
     std::shared_ptr<Router> router(std::string_view operation) const;
     std::string_view backend() const noexcept { return backend_; }
@@ -65,7 +70,7 @@ private:
     /// What was open. Its transactions and streams have ended.
     std::shared_ptr<Router> take_apart(std::shared_ptr<Background>& background) noexcept;
     awaitable<void> refuse_owner();
-    awaitable<std::vector<QueryResult>> run_list(const std::shared_ptr<Router>& router,
+    awaitable<std::vector<QueryResult>> run_list(const std::shared_ptr<Router>& router, Pool& pool,
                                                  const std::vector<BoundStatement>& statements, bool only_reads,
                                                  const OperationContext& context);
     void enter(const std::shared_ptr<Router>& router, const std::shared_ptr<OpenTransaction>& transaction);

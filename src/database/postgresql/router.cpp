@@ -47,8 +47,17 @@ awaitable<void> SingleServer::close()
         co_await pool->close();
 }
 
-awaitable<std::shared_ptr<Pool>> SingleServer::writer(const OperationContext&) { co_return current(); }
-awaitable<std::shared_ptr<Pool>> SingleServer::reader(const OperationContext&) { co_return current(); }
+awaitable<void> SingleServer::choose_writer(Route& route, const OperationContext&)
+{
+    route.server = current();
+    co_return;
+}
+
+awaitable<void> SingleServer::choose_reader(Route& route, const OperationContext&)
+{
+    route.server = current();
+    co_return;
+}
 
 PoolStats SingleServer::stats() const
 {

@@ -12,6 +12,16 @@
 
 namespace whisperstore::postgresql {
 
+/// What one call has seen of the servers so far.
+struct Route
+{
+    std::shared_ptr<Pool> server = nullptr; ///< chosen last
+    int failures = 0;
+    int read_only_answers = 0;
+    bool only_writer = false; ///< a replica cannot answer it
+    OperationContext::Clock::time_point begun = OperationContext::Clock::now();
+};
+
 /// Made by connect(), gone with disconnect(). Thread safe.
 class Router
 {
@@ -24,18 +34,18 @@ public:
     virtual awaitable<void> close() = 0;
 
     /// A server that takes writes.
-    virtual awaitable<std::shared_ptr<Pool>> writer(const OperationContext& context) = 0;
+    virtual awaitable<void> choose_writer(Route& route, const OperationContext& context) = 0;
     /// A server for a statement that only reads, which shows the session its own writes.
-    virtual awaitable<std::shared_ptr<Pool>> reader(const OperationContext& context) = 0;
+    virtual awaitable<void> choose_reader(Route& route, const OperationContext& context) = 0;
 
     /// Whether writes should ask for their position in the write-ahead log.
     virtual bool wants_positions() const noexcept { return false; }
     /// After a commit; `position` is empty where it could not be learnt.
     virtual void wrote(const OperationContext&, const std::string& /*position*/) {}
-    /// A call failed on a server. True: choose a server anew and do it again (only where it was certainly not applied,
-    /// or only reads). May wait for what the next choice needs.
-    virtual awaitable<bool> again(std::shared_ptr<Pool> /*server*/, StorageError /*error*/, bool /*only_reads*/,
-                                  OperationContext /*context*/)
+    /// A call failed on its server. True: choose a server anew and do it again (only where it was certainly not
+    /// applied, or only reads). May wait for what the next choice needs.
+    virtual awaitable<bool> again(Route& /*route*/, StorageError /*error*/, bool /*only_reads*/,
+                                  const OperationContext& /*context*/)
     {
         co_return false;
     }
@@ -52,8 +62,8 @@ public:
 
     awaitable<void> open(OperationContext context) override;
     awaitable<void> close() override;
-    awaitable<std::shared_ptr<Pool>> writer(const OperationContext& context) override;
-    awaitable<std::shared_ptr<Pool>> reader(const OperationContext& context) override;
+    awaitable<void> choose_writer(Route& route, const OperationContext& context) override;
+    awaitable<void> choose_reader(Route& route, const OperationContext& context) override;
     PoolStats stats() const override;
 
 private:

@@ -38,10 +38,19 @@ std::shared_ptr<const Description> Statement::description() const
     return description_;
 }
 
-void Statement::set_description(std::shared_ptr<const Description> description)
+std::shared_ptr<const Description> Statement::describe(std::shared_ptr<const Description> description)
 {
     const std::lock_guard lock(mutex_);
-    description_ = std::move(description);
+    if (!description_ || !description_->same_as(*description))
+        description_ = std::move(description);
+    return description_;
+}
+
+void Statement::forget(const std::shared_ptr<const Description>& description)
+{
+    const std::lock_guard lock(mutex_);
+    if (description_ == description)
+        description_ = nullptr;
 }
 
 void Statement::took(std::chrono::nanoseconds time) noexcept

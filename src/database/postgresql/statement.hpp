@@ -34,9 +34,12 @@ public:
     /// Begins like a query: SELECT, VALUES, TABLE, WITH, EXPLAIN, SHOW.
     bool is_query() const noexcept { return is_query_; }
 
-    /// Null until a server told.
+    /// Null until a server told, and again when the tables may have changed since.
     std::shared_ptr<const Description> description() const;
-    void set_description(std::shared_ptr<const Description> description);
+    /// Takes it, or keeps an equal one: the one that holds from now on.
+    std::shared_ptr<const Description> describe(std::shared_ptr<const Description> description);
+    /// Unless another one holds by now.
+    void forget(const std::shared_ptr<const Description>& description);
 
     /// How long the server took for one run, as far as it can be seen from here.
     void took(std::chrono::nanoseconds time) noexcept;

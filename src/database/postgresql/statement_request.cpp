@@ -1,5 +1,6 @@
 #include "database/postgresql/statement_request.hpp"
 
+#include "database/postgresql/log_position.hpp"
 #include "database/postgresql/sqlstate.hpp"
 
 #include <charconv>
@@ -68,6 +69,27 @@ StorageError unreplicated()
 
 } // namespace
 
+bool may_be_of_changed_tables(const StorageError& error) noexcept
+{
+    if (error.outcome() != Outcome::not_applied)
+        return false;
+    const std::string_view state = error.native_code();
+    // Without a state: an argument that does not fit the parameter's type of then.
+    return state.empty() ? error.errc() == StorageErrc::type_mismatch
+                         : state == "0A000" || state.starts_with("22") || state.starts_with("42");
+}
+
+bool has_other_types(const PGresult* result, const Description& description) noexcept
+{
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return false;
+    const int columns = PQnfields(result);
+    bool same = description.column_types.size() == static_cast<std::size_t>(columns);
+    for (int i = 0; same && i < columns; ++i)
+        same = description.column_types[static_cast<std::size_t>(i)] == PQftype(result, i);
+    return !same;
+}
+
 QueryResult read_result(const PGresult* result, const Description& description)
 {
     QueryResult out;
@@ -77,6 +99,12 @@ QueryResult read_result(const PGresult* result, const Description& description)
         return out;
     }
     const int columns = PQnfields(result);
+    for (int i = 0; i < columns; ++i)
+        if (PQfformat(result, i) == 1 && !has_binary_form(PQftype(result, i)))
+            throw StorageError(StorageErrc::conflict,
+                               "the types of the result's columns were changed meanwhile: the statement was carried "
+                               "out, its rows cannot be read",
+                               ErrorDetails{"", "", "", Outcome::applied, false});
     std::shared_ptr<const std::vector<std::string>> names = description.columns;
     bool same = names && names->size() == static_cast<std::size_t>(columns);
     for (int i = 0; same && i < columns; ++i)
@@ -146,10 +174,18 @@ int StatementRequest::send(Connection& connection)
     }
     failure_.reset();
     unprepared_ = false;
+    inside_ = settings_.leased && PQtransactionStatus(connection.link()) != PQTRANS_IDLE;
     description_ = bound_.statement->description();
     Arguments arguments;
-    if (description_)
-        arguments = Arguments(*description_, bound_.parameters, bound_.order); // before anything is sent: it may refuse
+    if (description_) { // before anything is sent: it may refuse
+        try {
+            arguments = Arguments(*description_, bound_.parameters, bound_.order);
+        } catch (const StorageError&) {
+            if (fresh_)
+                throw;
+            doubt(connection, std::current_exception());
+        }
+    }
     phase_ = description_ ? Phase::execute : Phase::describe;
     if (!settings_.leased) {
         leading_ += connection.make_room() ? 1 : 0;
@@ -163,7 +199,7 @@ int StatementRequest::send(Connection& connection)
     connection.send_sync();
     const bool asks = settings_.want_position && phase_ == Phase::execute;
     if (asks) {
-        require_sent(connection.link(), PQsendQueryParams(connection.link(), "SELECT pg_current_wal_lsn()", 0, nullptr,
+        require_sent(connection.link(), PQsendQueryParams(connection.link(), log_position_sql.data(), 0, nullptr,
                                                           nullptr, nullptr, nullptr, 0));
         connection.send_sync();
     }
@@ -192,14 +228,15 @@ void StatementRequest::send_statement(Connection& connection, const std::shared_
         return;
     }
     bool prepare = false;
-    const std::string& name = connection.name_of(bound_.statement, prepare);
+    const std::string& name = connection.name_of(bound_.statement, description, prepare);
     if (prepare) {
         require_sent(link, PQsendPrepare(link, name.c_str(), sql.c_str(), type_count, types));
         commands_.push_back(Command::prepare);
     }
     if (description) {
+        // Prepared just now its columns may be others than they were where it was described: as text all can be read.
         require_sent(link, PQsendQueryPrepared(link, name.c_str(), arguments.count(), arguments.values(),
-                                               arguments.lengths(), arguments.formats(), format));
+                                               arguments.lengths(), arguments.formats(), prepare ? 0 : format));
         commands_.push_back(Command::execute);
     } else {
         require_sent(link, PQsendDescribePrepared(link, name.c_str()));
@@ -221,7 +258,15 @@ void StatementRequest::synced()
         synced_ = true;
 }
 
-void StatementRequest::read_description(const PGresult* described)
+void StatementRequest::doubt(Connection& connection, std::exception_ptr error)
+{
+    doubted_ = std::exchange(description_, nullptr);
+    doubt_ = std::move(error);
+    bound_.statement->forget(doubted_);
+    connection.forget(*bound_.statement);
+}
+
+void StatementRequest::read_description(Connection& connection, const PGresult* described)
 {
     Description found;
     const int parameters = PQnparams(described);
@@ -235,7 +280,9 @@ void StatementRequest::read_description(const PGresult* described)
         found.binary = found.binary && has_binary_form(PQftype(described, i));
     }
     found.columns = std::make_shared<const std::vector<std::string>>(std::move(names));
-    bound_.statement->set_description(std::make_shared<const Description>(std::move(found)));
+    description_ = bound_.statement->describe(std::make_shared<const Description>(std::move(found)));
+    connection.described(*bound_.statement, description_);
+    fresh_ = true;
 }
 
 void StatementRequest::receive(Connection& connection, Result received)
@@ -263,9 +310,11 @@ void StatementRequest::receive(Connection& connection, Result received)
     if (status == PGRES_PIPELINE_ABORTED || at_ >= commands_.size())
         return;
     if (commands_[at_] == Command::describe)
-        read_description(received.get());
+        read_description(connection, received.get());
     if (commands_[at_] == Command::execute) {
         executed_ = true;
+        if (has_other_types(received.get(), *description_))
+            bound_.statement->forget(description_);
         result = read_result(received.get(), *description_);
     }
 }
@@ -275,13 +324,20 @@ bool StatementRequest::is_ours_to_mend(Connection& connection)
     if (attempts_ >= attempts_allowed)
         return false;
     const PGresult* failure = failure_.get();
+    if (PQtransactionStatus(connection.link()) == PQTRANS_INERROR && !settings_.savepoint)
+        return false; // the whole transaction has failed
     if (is_stale_plan(failure)) {
-        bound_.statement->set_description(nullptr);
+        bound_.statement->forget(description_);
         connection.forget(*bound_.statement);
         return true;
     }
     if (is_unprepared(failure)) {
         connection.forget(*bound_.statement);
+        return true;
+    }
+    const StorageError error = answer_error(failure, abort_reason());
+    if (description_ && !fresh_ && may_be_of_changed_tables(error)) {
+        doubt(connection, std::make_exception_ptr(error));
         return true;
     }
     // Hit by a cancel request that was meant for a neighbour.
@@ -312,8 +368,14 @@ Request::Next StatementRequest::turn_ended(Connection& connection)
         }
         return mend ? Next::again : Next::done;
     }
-    if (phase_ == Phase::describe)
+    if (phase_ == Phase::describe) {
+        if (doubted_ && doubted_->same_as(*description_)) {
+            fail(doubt_);
+            return Next::done;
+        }
+        doubted_ = nullptr;
         return Next::again;
+    }
     const auto since = std::max(sent, connection.last_answer());
     bound_.statement->took(std::chrono::steady_clock::now() - since);
     if (connection.take_unreplicated() && !bound_.statement->only_reads())
@@ -327,12 +389,10 @@ Request::Next StatementRequest::lost(const Broken& broken, bool not_begun)
     if (synced_ && executed_ && !failure_)
         return Next::done; // only the position is missing
     if (settings_.leased) {
-        if (settings_.savepoint || harmless)
-            fail(not_applied(broken)); // what is open ends with its connection
-        else
-            fail(unknown_outcome(broken));
+        const bool nothing_happened = inside_ || harmless; // what is open ends with its connection
+        fail(nothing_happened ? not_applied(broken) : unknown_outcome(broken));
         if (abort_reason() != AbortReason::none)
-            fail(stopped(abort_reason(), settings_.savepoint || harmless ? Outcome::not_applied : Outcome::unknown));
+            fail(stopped(abort_reason(), nothing_happened ? Outcome::not_applied : Outcome::unknown));
         return Next::done;
     }
     if (abort_reason() != AbortReason::none) {
@@ -469,7 +529,7 @@ int ListRequest::send(Connection& connection)
     control("BEGIN ISOLATION LEVEL READ COMMITTED");
     for (std::size_t i = 0; i < statements_.size(); ++i) {
         bool prepare = false;
-        const std::string& name = connection.name_of(statements_[i].statement, prepare);
+        const std::string& name = connection.name_of(statements_[i].statement, descriptions_[i], prepare);
         const auto& types = descriptions_[i]->parameter_types;
         if (prepare) {
             require_sent(link, PQsendPrepare(link, name.c_str(), statements_[i].statement->sql().c_str(),
@@ -478,14 +538,13 @@ int ListRequest::send(Connection& connection)
         }
         require_sent(link, PQsendQueryPrepared(link, name.c_str(), arguments[i].count(), arguments[i].values(),
                                                arguments[i].lengths(), arguments[i].formats(),
-                                               descriptions_[i]->binary ? 1 : 0));
+                                               descriptions_[i]->binary && !prepare ? 1 : 0)); // see StatementRequest
         commands_.push_back(i);
     }
     control("COMMIT");
     connection.send_sync();
     if (want_position_) {
-        require_sent(link,
-                     PQsendQueryParams(link, "SELECT pg_current_wal_lsn()", 0, nullptr, nullptr, nullptr, nullptr, 0));
+        require_sent(link, PQsendQueryParams(link, log_position_sql.data(), 0, nullptr, nullptr, nullptr, nullptr, 0));
         connection.send_sync();
     }
     return leading_ + (want_position_ ? 2 : 1);
@@ -529,9 +588,11 @@ void ListRequest::receive(Connection& connection, Result received)
             failed.reset(); // the COMMIT
         return;
     }
-    if (statement != no_statement)
+    if (statement != no_statement) {
+        if (has_other_types(received.get(), *descriptions_[statement]))
+            statements_[statement].statement->forget(descriptions_[statement]);
         results[statement] = read_result(received.get(), *descriptions_[statement]);
-    else if (at_ + 1 == commands_.size())
+    } else if (at_ + 1 == commands_.size())
         committed_ = true;
 }
 
@@ -548,7 +609,7 @@ Request::Next ListRequest::turn_ended(Connection& connection)
             if (failed && &bound != &statements_[*failed])
                 continue;
             if (stale && !is_unprepared(failure))
-                bound.statement->set_description(nullptr);
+                bound.statement->forget(bound.statement->description());
             connection.forget(*bound.statement);
         }
         if (stale && is_unprepared(failure) && attempts_ < attempts_allowed)

@@ -15,7 +15,12 @@
 namespace whisperstore::postgresql {
 
 /// The rows or the count of an executed command.
+/// Throws StorageError conflict where columns have changed so that their form is not one we read.
 QueryResult read_result(const PGresult* result, const Description& description);
+/// Whether a result has columns of other types than described.
+bool has_other_types(const PGresult* result, const Description& description) noexcept;
+/// What a statement may fail with, by its SQLSTATE, because tables have changed since it was described.
+bool may_be_of_changed_tables(const StorageError& error) noexcept;
 /// The StorageError of an error result for a caller who perhaps asked to stop.
 StorageError answer_error(const PGresult* result, AbortReason abort);
 
@@ -45,7 +50,7 @@ public:
     Next lost(const Broken& broken, bool not_begun) override;
 
     QueryResult result;
-    std::string position; ///< pg_current_wal_lsn() after it, where it was wanted
+    std::string position; ///< the answer to log_position_sql after it, where it was wanted
 
 private:
     enum class Phase : std::uint8_t
@@ -64,7 +69,9 @@ private:
     void send_statement(Connection& connection, const std::shared_ptr<const Description>& description,
                         const Arguments& arguments);
     void send_control(Connection& connection, const char* sql);
-    void read_description(const PGresult* described);
+    void read_description(Connection& connection, const PGresult* described);
+    /// It failed, perhaps only because the tables have changed since it was described.
+    void doubt(Connection& connection, std::exception_ptr error);
     /// Whether a failed turn is worth another one: nothing was done, for a reason of ours.
     bool is_ours_to_mend(Connection& connection);
 
@@ -78,8 +85,12 @@ private:
     int leading_ = 0;                                // turns of the connection's own before them
     bool synced_ = false;                            // the statement's own Sync was answered
     bool executed_ = false;
-    bool unprepared_ = false; // it was preparing that failed
-    bool mend_ = false;       // after the undoing: once more
+    bool inside_ = false;                        // a transaction: it ends with its connection
+    bool unprepared_ = false;                    // it was preparing that failed
+    bool mend_ = false;                          // after the undoing: once more
+    bool fresh_ = false;                         // described by this request
+    std::shared_ptr<const Description> doubted_; // by what it was described when it failed,
+    std::exception_ptr doubt_;                   // with this
     Result failure_;
     int attempts_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include "core/failure.hpp"
 #include "core/job.hpp"
+#include "database/postgresql/log_position.hpp"
 #include "database/postgresql/statement_request.hpp"
 
 #include <boost/asio/post.hpp>
@@ -29,6 +30,17 @@ std::vector<std::string> undo_commands(int level)
         commands.push_back("RELEASE SAVEPOINT " + savepoint_name(level));
     }
     return commands;
+}
+
+bool is_unknown(const std::exception_ptr& failure)
+{
+    try {
+        std::rethrow_exception(failure);
+    } catch (const StorageError& error) {
+        return error.outcome() == Outcome::unknown;
+    } catch (...) {
+        return false;
+    }
 }
 
 } // namespace
@@ -222,7 +234,7 @@ awaitable<void> OpenTransaction::commit(OperationContext context)
             const Use use(*this);
             std::vector<std::string> commands(1, "COMMIT");
             if (committed_)
-                commands.emplace_back("SELECT pg_current_wal_lsn()");
+                commands.emplace_back(log_position_sql);
             owner_ = nullptr; // from here on the adapter is its owner's again
             open_ = false;
             position = co_await lease_.run_commands(std::move(commands), true, std::move(context));
@@ -231,6 +243,8 @@ awaitable<void> OpenTransaction::commit(OperationContext context)
             committed_(position);
         end(StorageErrc::invalid_argument, "the transaction has ended");
     } catch (...) {
+        if (committed_ && is_unknown(std::current_exception()))
+            committed_(std::string());
         end(StorageErrc::invalid_argument, "the transaction has ended");
         rethrow_as_storage_error(backend, "commit");
     }

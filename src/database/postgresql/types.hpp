@@ -45,6 +45,13 @@ struct Description
     std::shared_ptr<const std::vector<std::string>> columns;
     std::vector<Oid> column_types;
     bool binary = false; ///< every column's binary form is one we read
+
+    /// The same parameters and columns.
+    bool same_as(const Description& other) const noexcept
+    {
+        return parameter_types == other.parameter_types && column_types == other.column_types &&
+               *columns == *other.columns;
+    }
 };
 
 /// Whether decode() reads the type's binary form; the others are asked for as text.

@@ -1,0 +1,579 @@
+#include "database/postgresql/cluster/watch.hpp"
+
+#include "core/failure.hpp"
+#include "database/postgresql/statement_request.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+
+namespace whisperstore::postgresql {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto probe_interval = std::chrono::seconds(1);
+/// While there is no primary.
+constexpr auto search_interval = milliseconds(50);
+/// While somebody waits for a replica.
+constexpr auto place_interval = milliseconds(2);
+constexpr auto probe_limit = std::chrono::seconds(2);
+/// A replica that is not there within this is read from later; longer than streaming takes, and short for a caller.
+constexpr auto catch_up_limit = milliseconds(20);
+/// After waiting in vain.
+constexpr auto no_waiting = std::chrono::seconds(1);
+constexpr auto look_up_interval = std::chrono::seconds(5);
+
+constexpr std::string_view place_sql = "SELECT coalesce(pg_last_wal_replay_lsn(), '0/0')";
+
+std::shared_ptr<const Options> options_for_probes(const Options& options)
+{
+    Options own = options;
+    own.connect_timeout = std::min<milliseconds>(options.connect_timeout, probe_limit);
+    own.read_only = false;
+    return std::make_shared<const Options>(std::move(own));
+}
+
+StorageError current_failure()
+{
+    try {
+        rethrow_as_storage_error("", "");
+    } catch (const StorageError& error) {
+        return error;
+    }
+}
+
+bool is_lasting(StorageErrc code)
+{
+    return code == StorageErrc::authentication || code == StorageErrc::not_found || code == StorageErrc::permission ||
+           code == StorageErrc::invalid_argument || code == StorageErrc::unsupported;
+}
+
+LogLevel level_of(TopologyChange change)
+{
+    switch (change) {
+    case TopologyChange::primary_found:
+    case TopologyChange::primary_back:
+    case TopologyChange::node_back:
+        return LogLevel::info;
+    case TopologyChange::failover:
+    case TopologyChange::primary_lost:
+    case TopologyChange::second_primary:
+    case TopologyChange::foreign_server:
+    case TopologyChange::node_lost:
+        break;
+    }
+    return LogLevel::warning;
+}
+
+/// One command and its one value. What takes too long ends with its connection: a cancel request might not get through
+/// either.
+awaitable<std::string> ask(std::shared_ptr<Connection> connection, std::string_view sql)
+{
+    std::vector<std::string> commands(1, std::string(sql));
+    auto request = std::make_shared<CommandRequest>(std::move(commands));
+    asio::steady_timer timer(connection->background()->executor(), probe_limit);
+    timer.async_wait([weak = std::weak_ptr<Connection>(connection)](const boost::system::error_code& error) {
+        if (const auto late = error ? nullptr : weak.lock())
+            late->close("the server did not answer within " +
+                        std::to_string(std::chrono::duration_cast<milliseconds>(probe_limit).count()) + " ms");
+    });
+    std::function<void(std::shared_ptr<Job>)> submit = [connection, request](const std::shared_ptr<Job>& job) {
+        if (job->begin())
+            connection->submit(request);
+    };
+    co_await Job::wait(request, std::move(submit), OperationContext());
+    co_return std::move(request->position);
+}
+
+} // namespace
+
+Watch::Watch(Surroundings common, ReadPolicy policy, milliseconds max_replica_lag, Changed changed)
+    : common_(std::move(common)),
+      probe_options_(options_for_probes(*common_.options)),
+      changed_(std::move(changed)),
+      topology_(policy, max_replica_lag, Clock::now())
+{
+}
+
+void Watch::start()
+{
+    const std::lock_guard lock(mutex_);
+    for (const HostPort& host : common_.options->hosts)
+        add_server(host, std::string());
+    boost::system::error_code not_an_address;
+    const std::string& first = common_.options->hosts.front().host;
+    asio::ip::make_address(first, not_an_address);
+    if (common_.options->hosts.size() == 1 && not_an_address && !first.starts_with('/')) {
+        look_up_timer_ = std::make_unique<asio::steady_timer>(common_.background->executor());
+        auto loop = look_up();
+        asio::co_spawn(common_.background->executor(), std::move(loop), asio::detached);
+    }
+}
+
+/// With the lock.
+std::size_t Watch::add_server(const HostPort& host, const std::string& address)
+{
+    std::string name = host.to_string();
+    if (!address.empty())
+        name += " (" + address + ")";
+    const std::size_t known = topology_.size();
+    const std::size_t node = topology_.add(std::move(name));
+    if (node == known) {
+        auto server = std::make_unique<Server>();
+        server->host = host;
+        server->address = address;
+        server->timer = std::make_unique<asio::steady_timer>(common_.background->executor());
+        servers_.push_back(std::move(server));
+    }
+    if (!std::exchange(servers_[node]->looked_after, true)) {
+        auto loop = look_after(node);
+        asio::co_spawn(common_.background->executor(), std::move(loop), asio::detached);
+    }
+    return node;
+}
+
+void Watch::stop() noexcept
+{
+    std::vector<std::shared_ptr<Job>> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+        waiting.swap(waiting_);
+    }
+    wake_all();
+    for (const auto& waiter : waiting)
+        if (waiter->begin())
+            waiter->complete(
+                std::make_exception_ptr(StorageError(StorageErrc::closed, "the adapter was disconnected")));
+}
+
+bool Watch::stopped() const
+{
+    const std::lock_guard lock(mutex_);
+    return stopped_;
+}
+
+// ---- asking
+
+awaitable<void> Watch::look_after(std::size_t node)
+{
+    const auto self = shared_from_this();
+    Server* server = nullptr;
+    {
+        const std::lock_guard lock(mutex_);
+        server = servers_[node].get();
+    }
+    const auto goes_on = [&] {
+        const std::lock_guard lock(mutex_);
+        server->looked_after = !stopped_ && !topology_.retired(node);
+        return server->looked_after;
+    };
+    while (goes_on()) {
+        co_await probe(node);
+        co_await rest(node);
+    }
+    if (server->connection)
+        server->connection->close("it is not watched any more");
+    server->connection.reset();
+}
+
+awaitable<void> Watch::probe(std::size_t node)
+{
+    Server* server = nullptr;
+    Surroundings about = common_;
+    bool only_place = false;
+    {
+        const std::lock_guard lock(mutex_);
+        server = servers_[node].get();
+        about.host = server->host;
+        about.address = server->address;
+        about.options = probe_options_;
+        only_place = server->connection && !server->connection->is_broken() && asks_for_place(node) &&
+                     Clock::now() < server->next_probe;
+    }
+    Clock::time_point asked = Clock::now();
+    std::optional<StorageError> failure;
+    try {
+        if (!server->connection || server->connection->is_broken()) {
+            server->connection = nullptr;
+            server->connection = co_await Connection::open(about);
+            asked = Clock::now();
+        }
+        const std::string answer = co_await ask(server->connection, only_place ? place_sql : probe_sql);
+        take(node, answer, only_place, asked);
+    } catch (...) {
+        failure = current_failure();
+    }
+    if (!only_place)
+        server->next_probe = Clock::now() + probe_interval;
+    if (failure && server->connection) {
+        server->connection->close(failure->message());
+        server->connection = nullptr;
+    }
+    std::unique_lock lock(mutex_);
+    server->failure = failure;
+    if (failure)
+        topology_.probe_failed(node, failure->message(), asked, Clock::now());
+    // The next connection may reach another server of the service.
+    const bool look_further = !failure && is_service(node) && topology_.role(node) != NodeRole::primary;
+    tell(std::move(lock));
+    if (look_further)
+        std::exchange(server->connection, nullptr)->close("it is no primary");
+}
+
+void Watch::take(std::size_t node, const std::string& answer, bool only_place, Clock::time_point asked)
+{
+    if (only_place) {
+        const auto lsn = LogSequenceNumber::parse(answer);
+        if (!lsn)
+            throw StorageError(StorageErrc::unsupported, "the server answered '" + answer.substr(0, 100) +
+                                                             "' to the question how far it has replayed the log");
+        const std::lock_guard lock(mutex_);
+        topology_.replayed(node, *lsn, asked, Clock::now());
+        return;
+    }
+    const ProbeAnswer parsed = parse_probe(answer);
+    const std::lock_guard lock(mutex_);
+    topology_.probe_answered(node, parsed, asked, Clock::now());
+}
+
+awaitable<void> Watch::rest(std::size_t node)
+{
+    Server* server = nullptr;
+    {
+        const std::lock_guard lock(mutex_);
+        server = servers_[node].get();
+    }
+    if (!server->wake) {
+        boost::system::error_code woken;
+        server->timer->expires_after(pause(node));
+        co_await server->timer->async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    }
+    server->wake = false;
+}
+
+Watch::Clock::duration Watch::pause(std::size_t node) const
+{
+    const std::lock_guard lock(mutex_);
+    if (asks_for_place(node))
+        return place_interval;
+    return topology_.writer() ? Clock::duration(probe_interval) : search_interval;
+}
+
+bool Watch::asks_for_place(std::size_t node) const
+{
+    return waiting_for_replicas_ > 0 && topology_.role(node) == NodeRole::replica;
+}
+
+/// A single address may lead to any server of a cluster.
+bool Watch::is_service(std::size_t node) const
+{
+    return common_.options->hosts.size() == 1 && servers_[node]->address.empty();
+}
+
+void Watch::wake_all()
+{
+    asio::post(common_.background->executor(), [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self)
+            return;
+        const std::lock_guard lock(self->mutex_);
+        for (const auto& server : self->servers_) {
+            server->wake = true;
+            server->timer->cancel();
+        }
+        if (self->look_up_timer_)
+            self->look_up_timer_->cancel();
+    });
+}
+
+// ---- a name with several addresses
+
+awaitable<void> Watch::look_up()
+{
+    const auto self = shared_from_this();
+    const HostPort host = common_.options->hosts.front();
+    asio::ip::tcp::resolver resolver(common_.background->executor());
+    while (!stopped()) {
+        boost::system::error_code error;
+        const auto found = co_await resolver.async_resolve(host.host, std::to_string(host.port.value_or(0)),
+                                                           asio::ip::tcp::resolver::flags(),
+                                                           asio::redirect_error(asio::use_awaitable, error));
+        if (!error) { // else what was known stands
+            std::vector<std::string> addresses;
+            for (const auto& entry : found) {
+                const auto address = entry.endpoint().address();
+                const std::string text = address.to_string();
+                if (!address.is_loopback() && std::ranges::find(addresses, text) == addresses.end())
+                    addresses.push_back(text);
+            }
+            use_addresses(addresses);
+        }
+        boost::system::error_code woken;
+        look_up_timer_->expires_after(look_up_interval);
+        co_await look_up_timer_->async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    }
+}
+
+void Watch::use_addresses(const std::vector<std::string>& addresses)
+{
+    const HostPort& host = common_.options->hosts.front();
+    // One address, or only this machine's own two (IPv4 and IPv6): one server.
+    const std::vector<std::string> wanted = addresses.size() > 1 ? addresses : std::vector<std::string>(1);
+    std::unique_lock lock(mutex_);
+    if (stopped_)
+        return;
+    for (std::size_t node = 0; node < servers_.size(); ++node)
+        if (!topology_.retired(node) && std::ranges::find(wanted, servers_[node]->address) == wanted.end())
+            topology_.retire(node, Clock::now());
+    for (const std::string& address : wanted) {
+        const auto known =
+            std::ranges::find_if(servers_, [&](const auto& server) { return server->address == address; });
+        if (known == servers_.end() || topology_.retired(static_cast<std::size_t>(known - servers_.begin())))
+            add_server(host, address);
+    }
+    tell(std::move(lock));
+}
+
+// ---- what connections find
+
+Surroundings Watch::surroundings(std::size_t node)
+{
+    Surroundings about = common_;
+    {
+        const std::lock_guard lock(mutex_);
+        about.host = servers_[node]->host;
+        about.address = servers_[node]->address;
+    }
+    about.greeting = probe_sql;
+    about.greeted = [weak = weak_from_this(), node](std::string_view answer, Clock::time_point asked) {
+        if (const auto self = weak.lock())
+            self->greeted(node, answer, asked);
+    };
+    about.lost = [weak = weak_from_this(), node](const std::string& reason) {
+        if (const auto self = weak.lock())
+            self->suspect(node, reason);
+    };
+    return about;
+}
+
+void Watch::greeted(std::size_t node, std::string_view text, Clock::time_point asked)
+{
+    const ProbeAnswer answer = parse_probe(text);
+    std::unique_lock lock(mutex_);
+    const bool fits = topology_.fits(node, answer) && (answer.role == NodeRole::replica || topology_.writer() == node);
+    // Another server of the service is no news of the one that is known.
+    const bool is_news = !is_service(node) || answer.role == NodeRole::primary || !topology_.writer();
+    if (is_news)
+        topology_.probe_answered(node, answer, asked, Clock::now());
+    const std::string name = topology_.name(node);
+    tell(std::move(lock));
+    if (fits)
+        return;
+    ErrorDetails details;
+    details.retryable = true;
+    throw StorageError(StorageErrc::unavailable,
+                       name + " is another server, or in another role, than was known: it answers as " +
+                           std::string(to_string(answer.role)) + " on timeline " +
+                           std::to_string(answer.position.timeline),
+                       std::move(details));
+}
+
+void Watch::suspect(std::size_t node, const std::string& reason)
+{
+    std::unique_lock lock(mutex_);
+    if (stopped_)
+        return;
+    topology_.suspect(node, reason, Clock::now());
+    tell(std::move(lock));
+    wake_all();
+}
+
+void Watch::tell(std::unique_lock<std::mutex> lock)
+{
+    ++version_;
+    const std::vector<TopologyEvent> events = topology_.take_events();
+    std::vector<std::shared_ptr<Job>> waiting;
+    waiting.swap(waiting_);
+    lock.unlock();
+    for (const TopologyEvent& event : events) {
+        if (event.change == TopologyChange::primary_lost)
+            wake_all(); // all are asked anew
+        if (common_.logger)
+            common_.logger(level_of(event.change), "postgresql_cluster", event.text);
+        if (changed_)
+            changed_(event);
+    }
+    for (const auto& waiter : waiting)
+        if (waiter->begin())
+            waiter->complete();
+}
+
+// ---- what is known
+
+std::optional<std::size_t> Watch::writer_for(const std::optional<LogPosition>& written) const
+{
+    const std::lock_guard lock(mutex_);
+    return topology_.writer_for(written);
+}
+
+ReaderChoice Watch::choose_reader(const std::optional<LogPosition>& written)
+{
+    const std::lock_guard lock(mutex_);
+    return topology_.choose_reader(written, {}, Clock::now());
+}
+
+std::optional<LogPosition> Watch::settle(const LogPosition& unknown) const
+{
+    const std::lock_guard lock(mutex_);
+    return topology_.settle(unknown);
+}
+
+std::uint32_t Watch::timeline() const
+{
+    const std::lock_guard lock(mutex_);
+    return topology_.timeline();
+}
+
+bool Watch::is_replica(std::size_t node) const
+{
+    const std::lock_guard lock(mutex_);
+    return topology_.writer() != node;
+}
+
+std::vector<NodeStatus> Watch::status() const
+{
+    const std::lock_guard lock(mutex_);
+    return topology_.status(Clock::now());
+}
+
+std::uint64_t Watch::failovers() const
+{
+    const std::lock_guard lock(mutex_);
+    return topology_.failovers();
+}
+
+StorageError Watch::no_writer(StorageErrc code) const
+{
+    const std::lock_guard lock(mutex_);
+    ErrorDetails details;
+    details.retryable = code == StorageErrc::unavailable;
+    return StorageError(code,
+                        "no server of the cluster is known to be the primary (" +
+                            topology_.describe_missing_writer(Clock::now()) +
+                            "): is one of them up and promoted? The servers are named by POSTGRES_HOST",
+                        std::move(details));
+}
+
+std::optional<StorageError> Watch::refusal() const
+{
+    const std::lock_guard lock(mutex_);
+    std::optional<StorageError> first;
+    for (std::size_t node = 0; node < servers_.size(); ++node) {
+        if (topology_.retired(node))
+            continue;
+        const std::optional<StorageError>& failure = servers_[node]->failure;
+        if (!failure || !is_lasting(failure->errc()))
+            return std::nullopt;
+        if (!first)
+            first = failure;
+    }
+    return first;
+}
+
+bool Watch::is_unreachable() const
+{
+    const std::lock_guard lock(mutex_);
+    for (std::size_t node = 0; node < servers_.size(); ++node)
+        if (!topology_.retired(node) && !servers_[node]->failure)
+            return false;
+    return true;
+}
+
+// ---- waiting
+
+std::uint64_t Watch::version() const
+{
+    const std::lock_guard lock(mutex_);
+    return version_;
+}
+
+awaitable<void> Watch::changed_since(std::uint64_t version, OperationContext context)
+{
+    auto waiter = std::make_shared<Job>();
+    std::function<void(std::shared_ptr<Job>)> submit = [self = shared_from_this(),
+                                                        version](const std::shared_ptr<Job>& job) {
+        {
+            const std::lock_guard lock(self->mutex_);
+            if (self->stopped_)
+                throw StorageError(StorageErrc::closed, "the adapter was disconnected");
+            if (self->version_ == version) {
+                self->waiting_.push_back(job);
+                return;
+            }
+        }
+        if (job->begin())
+            job->complete();
+    };
+    co_await Job::wait(waiter, std::move(submit), std::move(context));
+}
+
+bool Watch::is_worth_waiting() const
+{
+    const std::lock_guard lock(mutex_);
+    return Clock::now() >= no_waiting_until_;
+}
+
+awaitable<std::optional<std::size_t>> Watch::caught_up(LogPosition written, OperationContext context)
+{
+    /// As long as it lives the replicas are asked for their places.
+    class Asking
+    {
+    public:
+        explicit Asking(Watch& watch) : watch_(watch) { change(1); }
+        ~Asking() { change(-1); }
+        Asking(const Asking&) = delete;
+        Asking& operator=(const Asking&) = delete;
+
+    private:
+        void change(int by)
+        {
+            const std::lock_guard lock(watch_.mutex_);
+            watch_.waiting_for_replicas_ =
+                static_cast<std::size_t>(static_cast<int>(watch_.waiting_for_replicas_) + by);
+        }
+        Watch& watch_;
+    };
+    const auto self = shared_from_this();
+    const OperationContext limited = context.limited_to(catch_up_limit);
+    const Asking asking(*this);
+    wake_all();
+    bool in_vain = false;
+    while (!in_vain) {
+        const std::uint64_t seen = version();
+        const ReaderChoice choice = choose_reader(written);
+        if (choice.node && is_replica(*choice.node))
+            co_return choice.node;
+        if (!choice.replica_behind)
+            co_return std::nullopt;
+        try {
+            co_await changed_since(seen, limited);
+        } catch (const StorageError& error) {
+            if (error.errc() != StorageErrc::timeout || context.expired())
+                throw;
+            in_vain = true;
+        }
+    }
+    const std::lock_guard lock(mutex_);
+    no_waiting_until_ = Clock::now() + no_waiting;
+    co_return std::nullopt;
+}
+
+} // namespace whisperstore::postgresql

@@ -1,0 +1,229 @@
+// Connections cut at every byte, in every way: every call ends in time with a right code, what was acknowledged is
+// there, what was refused is not, and the adapter works again afterwards.
+
+#include "integration/postgresql/postgresql_support.hpp"
+#include "servers/chaos_proxy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace whisperstore::test {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+struct Chaos
+{
+    const char* name;
+    ChaosRule::Cut cut;
+    bool of_requests;    ///< or of answers
+    milliseconds limit;  ///< the deadline of each call
+    std::uint64_t quick; ///< every so many bytes
+    std::uint64_t thorough;
+    friend std::ostream& operator<<(std::ostream& out, const Chaos& chaos) { return out << chaos.name; }
+};
+
+// A connection that is silent costs its deadline, so there are fewer of those.
+constexpr std::array all_chaos{
+    Chaos{"CloseRequests", ChaosRule::Cut::close, true, milliseconds(3000), 37, 1},
+    Chaos{"CloseAnswers", ChaosRule::Cut::close, false, milliseconds(3000), 41, 1},
+    Chaos{"ResetRequests", ChaosRule::Cut::reset, true, milliseconds(3000), 43, 1},
+    Chaos{"ResetAnswers", ChaosRule::Cut::reset, false, milliseconds(3000), 47, 1},
+    Chaos{"HalfCloseRequests", ChaosRule::Cut::half_close, true, milliseconds(400), 83, 3},
+    Chaos{"HalfCloseAnswers", ChaosRule::Cut::half_close, false, milliseconds(400), 89, 3},
+    Chaos{"BlackHoleRequests", ChaosRule::Cut::black_hole, true, milliseconds(150), 151, 5},
+    Chaos{"BlackHoleAnswers", ChaosRule::Cut::black_hole, false, milliseconds(150), 157, 5},
+};
+
+// What a call may end with when its connection breaks.
+const std::set<StorageErrc> allowed_for_reads{StorageErrc::unavailable, StorageErrc::timeout, StorageErrc::closed};
+const std::set<StorageErrc> allowed_for_writes{StorageErrc::unavailable, StorageErrc::timeout, StorageErrc::closed,
+                                               StorageErrc::outcome_unknown};
+
+class PostgresqlChaos : public testing::TestWithParam<Chaos>
+{
+protected:
+    PostgresqlChaos() { server.script("CREATE TABLE kept (id BIGINT PRIMARY KEY)"); }
+
+    ConnectionUrl url(std::uint16_t port) const { return PostgresqlServers::get().url(port, database.name()); }
+
+    OperationContext soon() const { return OperationContext::within(GetParam().limit); }
+
+    /// Calls, and checks how it failed if it did. The error's outcome; none when it did not fail.
+    std::optional<Outcome> attempt(bool writes, const std::function<void()>& call)
+    {
+        const auto begun = std::chrono::steady_clock::now();
+        std::optional<Outcome> outcome;
+        try {
+            call();
+        } catch (const StorageError& error) {
+            outcome = error.outcome();
+            const auto& allowed = writes ? allowed_for_writes : allowed_for_reads;
+            EXPECT_TRUE(allowed.contains(error.errc())) << error.what();
+            EXPECT_EQ(error.errc() == StorageErrc::outcome_unknown,
+                      error.outcome() == Outcome::unknown && error.errc() != StorageErrc::timeout)
+                << error.what();
+            EXPECT_TRUE(writes || error.outcome() != Outcome::unknown) << error.what();
+            EXPECT_EQ(std::string(error.what()).find(PostgresqlServers::get().password()), std::string::npos);
+        }
+        EXPECT_LT(std::chrono::steady_clock::now() - begun, GetParam().limit + std::chrono::seconds(2));
+        return outcome;
+    }
+
+    void write(std::initializer_list<std::int64_t> ids, const std::function<void()>& call)
+    {
+        const std::optional<Outcome> outcome = attempt(true, call);
+        for (const std::int64_t id : ids)
+            (!outcome ? present : *outcome == Outcome::not_applied ? absent : together_or_not).insert(id);
+        if (outcome == Outcome::unknown)
+            groups.emplace_back(ids);
+        if (outcome == Outcome::applied)
+            ADD_FAILURE() << "nothing here can be known to have happened and fail";
+    }
+
+    Query insert() { return query("INSERT INTO kept VALUES (?)", params(arg(++last_id))); }
+
+    /// Everything a caller can do, over one connection.
+    void work(PostgreSQLAdapter& db)
+    {
+        attempt(false, [&] { run(db.execute_query("SELECT id FROM kept LIMIT 5", Parameters(), soon())); });
+        Query one = insert();
+        write({last_id}, [&] { run(db.execute_query(one.sql, one.params, soon())); });
+        std::vector<Query> list = queries(insert(), insert());
+        write({last_id - 1, last_id}, [&] { run(db.execute_transaction(list, soon())); });
+        attempt(false, [&] {
+            RowStream stream = run(db.stream_query("SELECT id FROM kept LIMIT 5", Parameters(), soon()));
+            run(stream.next());
+        });
+        Query scoped = insert();
+        write({last_id}, [&] {
+            Transaction transaction = run(db.begin_transaction(soon()));
+            run(transaction.execute_query(scoped.sql, scoped.params, soon()));
+            run(transaction.commit(soon()));
+        });
+    }
+
+    /// One adapter through a proxy whose first connection is cut there.
+    void cut_at(std::uint64_t position)
+    {
+        ChaosProxy proxy(static_cast<std::uint16_t>(*PostgresqlServers::get().primary().hosts.front().port));
+        ChaosRule rule;
+        (GetParam().of_requests ? rule.cut_request_at : rule.cut_answer_at) = position;
+        rule.cut = GetParam().cut;
+        rule.connections = 1;
+        proxy.set_rule(rule);
+        PostgreSQLAdapter db(postgresql_config(url(proxy.port()), 1));
+        if (!attempt(false, [&] { run(db.connect(soon())); }))
+            work(db);
+        proxy.clear();
+        run(db.connect()); // does nothing when it is
+        EXPECT_TRUE(eventually([&] {
+            try {
+                return run(db.execute_query("SELECT 1 AS v", Parameters(), soon())).rows[0]["v"] == 1;
+            } catch (const StorageError&) {
+                return false; // a connection that was silent is given up by and by
+            }
+        }));
+        work_again(db);
+        EXPECT_TRUE(eventually([&] { return run(db.get_active_connections()) == 0; }));
+        run(db.disconnect());
+    }
+
+    /// And now nothing may fail.
+    void work_again(PostgreSQLAdapter& db)
+    {
+        const Query one = insert();
+        EXPECT_NO_THROW(run(db.execute_query(one.sql, one.params)));
+        present.insert(last_id);
+    }
+
+    void check_rows()
+    {
+        std::set<std::int64_t> found;
+        for (const PlainRow& row : server.execute("SELECT id FROM kept"))
+            found.insert(std::stoll(row.front().value()));
+        for (const std::int64_t id : present)
+            EXPECT_TRUE(found.contains(id)) << "acknowledged and lost: " << id;
+        for (const std::int64_t id : absent)
+            EXPECT_FALSE(found.contains(id)) << "refused and there: " << id;
+        for (const std::vector<std::int64_t>& group : groups)
+            for (const std::int64_t id : group)
+                EXPECT_EQ(found.contains(id), found.contains(group.front())) << "half a transaction: " << id;
+    }
+
+    TestDatabase database;
+    PlainConnection server{database.url()};
+    std::int64_t last_id = 0;
+    std::set<std::int64_t> present;
+    std::set<std::int64_t> absent;
+    std::set<std::int64_t> together_or_not;
+    std::vector<std::vector<std::int64_t>> groups;
+};
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, PostgresqlChaos, testing::ValuesIn(all_chaos),
+                         [](const auto& chaos) { return std::string(chaos.param.name); });
+
+TEST_P(PostgresqlChaos, EveryByte)
+{
+    std::uint64_t length = 0;
+    {
+        ChaosProxy proxy(static_cast<std::uint16_t>(*PostgresqlServers::get().primary().hosts.front().port));
+        PostgreSQLAdapter db(postgresql_config(url(proxy.port()), 1));
+        run(db.connect());
+        work(db);
+        ASSERT_EQ(absent.size() + together_or_not.size(), 0U) << "work fails unharmed";
+        length = GetParam().of_requests ? proxy.request_bytes() : proxy.answer_bytes();
+        run(db.disconnect());
+    }
+    const std::uint64_t step = thorough() ? GetParam().thorough : GetParam().quick;
+    std::size_t rounds = 0;
+    for (std::uint64_t position = 0; position < length; position += step, ++rounds) {
+        SCOPED_TRACE("cut at byte " + std::to_string(position) + " of " + std::to_string(length));
+        cut_at(position);
+        if (HasFailure())
+            break;
+    }
+    check_rows();
+    EXPECT_GE(rounds, 10U);
+    EXPECT_TRUE(eventually([&] { return database.connections() == 1; })) << "connections are left"; // the test's own
+    std::cout << rounds << " cuts of " << length << " bytes: " << present.size() << " rows acknowledged, "
+              << absent.size() << " refused, " << together_or_not.size() << " unknown\n";
+}
+
+TEST(PostgresqlChaosBeyond, DelayedAnswersAreAnswers)
+{
+    const TestDatabase database;
+    ChaosProxy proxy(static_cast<std::uint16_t>(*PostgresqlServers::get().primary().hosts.front().port));
+    ChaosRule rule;
+    rule.delay = milliseconds(15);
+    proxy.set_rule(rule);
+    const auto db = connected(PostgresqlServers::get().url(proxy.port(), database.name()), 2);
+    for (int i = 0; i < 5; ++i)
+        EXPECT_EQ(run(db->execute_query("SELECT ? + 1 AS v", params(arg(i)))).rows[0]["v"], i + 1);
+    run(db->disconnect());
+}
+
+TEST(PostgresqlChaosBeyond, AServerThatRefusesIsUnavailableAndFoundAgain)
+{
+    const TestDatabase database;
+    ChaosProxy proxy(static_cast<std::uint16_t>(*PostgresqlServers::get().primary().hosts.front().port));
+    const auto db = connected(PostgresqlServers::get().url(proxy.port(), database.name()), 2);
+    ChaosRule rule;
+    rule.refuse = true;
+    proxy.set_rule(rule);
+    proxy.cut_all();
+    EXPECT_STORAGE_ERROR(run(db->execute_query("CREATE TABLE t (a BIGINT)")), unavailable);
+    EXPECT_TRUE(error_of([&] { run(db->execute_query("SELECT 1")); }).retryable());
+    proxy.clear();
+    EXPECT_EQ(run(db->execute_query("SELECT 1 AS v")).rows[0]["v"], 1);
+    run(db->disconnect());
+}
+
+} // namespace
+
+} // namespace whisperstore::test
