@@ -123,6 +123,12 @@ void Job::complete(std::exception_ptr error) noexcept
     finish(std::move(error));
 }
 
+void Job::complete_here(std::exception_ptr error) noexcept
+{
+    state_.store(State::done, std::memory_order_release);
+    finish(std::move(error), true);
+}
+
 void Job::abort(AbortReason reason) noexcept
 {
     AbortReason none = AbortReason::none;
@@ -135,29 +141,33 @@ void Job::abort(AbortReason reason) noexcept
         on_abort();
 }
 
-void Job::finish(std::exception_ptr error) noexcept
+void Job::finish(std::exception_ptr error, bool here) noexcept
 {
     if (!handler_)
         return; // nobody waits
     failure_ = std::move(error);
-    leave();
+    leave(here);
 }
 
-void Job::leave() noexcept
+void Job::leave(bool here) noexcept
 {
     if (inside_.fetch_sub(1, std::memory_order_acq_rel) != 1)
         return;
     const Resumptions::Scope resuming(asio::query(executor_, asio::execution::context));
     // A copy that ends before the scope does: the handler takes the job's own.
     const asio::any_io_executor executor = executor_;
-    asio::post(executor, [self = shared_from_this(), error = std::move(failure_)]() mutable {
+    auto resumption = [self = shared_from_this(), error = std::move(failure_)]() mutable {
         // What belongs to the coroutine's executor ends here: a worker may drop the job later.
         self->timer_.reset();
         self->executor_ = asio::any_io_executor();
         auto handler = std::move(self->handler_);
         self.reset();
         std::move(handler)(std::move(error));
-    });
+    };
+    if (here)
+        asio::dispatch(executor, std::move(resumption));
+    else
+        asio::post(executor, std::move(resumption));
 }
 
 awaitable<void> Job::wait(std::shared_ptr<Job> job, std::function<void(std::shared_ptr<Job>)> submit,

@@ -44,6 +44,8 @@ public:
     bool is_running() const noexcept { return state_.load(std::memory_order_acquire) == State::running; }
     /// Worker: ends the job and resumes the coroutine on its executor.
     void complete(std::exception_ptr error = nullptr) noexcept;
+    /// The same, called by the coroutine's own event loop: resumes it before returning, where its executor allows that.
+    void complete_here(std::exception_ptr error = nullptr) noexcept;
     /// Any thread.
     void abort(AbortReason reason) noexcept;
     AbortReason abort_reason() const noexcept { return abort_.load(std::memory_order_acquire); }
@@ -73,9 +75,9 @@ private:
         running,
         done
     };
-    void finish(std::exception_ptr error) noexcept;
+    void finish(std::exception_ptr error, bool here = false) noexcept;
     /// Of two, the end of the job and that of its submission: the later one resumes the coroutine.
-    void leave() noexcept;
+    void leave(bool here = false) noexcept;
 
     std::atomic<State> state_{State::queued};
     std::atomic<AbortReason> abort_{AbortReason::none};

@@ -113,12 +113,15 @@ sqlite::Statement prepare(sqlite::Connection& connection, const BoundQuery& quer
 
 void add_row(RowsBuilder& rows, const sqlite::Statement& statement, const sqlite::Columns& columns)
 {
-    const auto count = static_cast<int>(columns.booleans.size());
+    using Integers = sqlite::Columns::Integers;
+    const auto count = static_cast<int>(columns.integers.size());
     for (int i = 0; i < count; ++i) {
         switch (sqlite3_column_type(statement.handle(), i)) {
         case SQLITE_INTEGER:
-            if (columns.booleans[static_cast<std::size_t>(i)])
+            if (columns.integers[static_cast<std::size_t>(i)] == Integers::booleans)
                 rows.add(statement.column_int(i) != 0);
+            else if (columns.integers[static_cast<std::size_t>(i)] == Integers::reals)
+                rows.add(statement.column_real(i));
             else
                 rows.add(statement.column_int(i));
             break;

@@ -148,7 +148,13 @@ std::shared_ptr<const Columns> Statement::columns() const
         const char* name = sqlite3_column_name(handle_, i);
         names.emplace_back(name ? name : "");
         const char* declared = sqlite3_column_decltype(handle_, i);
-        columns->booleans.push_back(declared && sqlite3_stricmp(declared, "BOOLEAN") == 0);
+        auto integers = Columns::Integers::integers;
+        if (declared && sqlite3_stricmp(declared, "BOOLEAN") == 0)
+            integers = Columns::Integers::booleans;
+        // A whole number is stored as an integer. SQLite makes a real of it again, but not for RETURNING.
+        if (declared && sqlite3_stricmp(declared, "REAL") == 0)
+            integers = Columns::Integers::reals;
+        columns->integers.push_back(integers);
     }
     columns->names = std::make_shared<const std::vector<std::string>>(std::move(names));
     if (kept_) {

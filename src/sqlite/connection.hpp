@@ -40,7 +40,14 @@ class Stopper;
 struct Columns
 {
     std::shared_ptr<const std::vector<std::string>> names;
-    std::vector<bool> booleans; ///< which are declared BOOLEAN
+    /// As which type an integer in the column is meant, by the column's declaration.
+    enum class Integers : std::uint8_t
+    {
+        integers,
+        booleans,
+        reals,
+    };
+    std::vector<Integers> integers;
 };
 
 struct HandleCloser

@@ -139,6 +139,10 @@ TEST_P(Database, RealsKeepTheirBits)
     const QueryResult result = query("SELECT confidence FROM emotions ORDER BY id");
     EXPECT_EQ(result.rows[0]["confidence"], 0.1 + 0.2);
     EXPECT_EQ(result.rows[1]["confidence"], 1.0); // an integer bound to REAL becomes one
+    const QueryResult returned =
+        query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES ('u', 'joy', 67) "
+              "RETURNING confidence");
+    EXPECT_EQ(returned.rows[0]["confidence"], 67.0);
 }
 
 TEST_P(Database, AnIntegerBoundToTextBecomesItsDecimalText)

@@ -1,13 +1,12 @@
-// What archives are made of: portable tables, defaults, lines of COPY, definitions.
+// What archives are made of: portable tables, defaults, rows, definitions.
 #include "database/archive/archive_format.hpp"
 #include "database/archive/archive_reader.hpp"
 #include "database/archive/archive_writer.hpp"
-#include "database/archive/copy_lines.hpp"
 #include "database/archive/sqlite_catalog.hpp"
 #include "support/run.hpp"
 #include "support/test_directory.hpp"
 
-#include <limits>
+#include <algorithm>
 
 namespace whisperstore {
 namespace {
@@ -272,38 +271,7 @@ TEST(PortableDefault, IsReadWhereItMeansTheSameEverywhere)
         EXPECT_TRUE(read_default(sql, type) == expected) << sql;
 }
 
-std::string text_line(std::string_view text)
-{
-    std::string line;
-    archive::add_copy_text(line, text);
-    return line;
-}
-
-TEST(CopyLines, AreWhatPostgresqlReads)
-{
-    EXPECT_EQ(text_line(""), "");
-    EXPECT_EQ(text_line("plain \xC3\xA9"), "plain \xC3\xA9");
-    EXPECT_EQ(text_line("\\N"), "\\\\N");
-    EXPECT_EQ(text_line("\\."), "\\\\.");
-    EXPECT_EQ(text_line("a\tb\nc\rd\be\ff\vg\\h"), "a\\tb\\nc\\rd\\be\\ff\\vg\\\\h");
-    const std::vector<std::pair<double, const char*>> reals{{0.1, "0.1"},
-                                                            {-0.0, "-0"},
-                                                            {1e300, "1e+300"},
-                                                            {5e-324, "5e-324"},
-                                                            {std::numeric_limits<double>::infinity(), "Infinity"},
-                                                            {-std::numeric_limits<double>::infinity(), "-Infinity"}};
-    for (const auto& [real, expected] : reals) {
-        std::string line;
-        archive::add_copy_real(line, real);
-        EXPECT_EQ(line, expected);
-    }
-    std::string blob;
-    const Blob bytes{std::byte{0}, std::byte{0x5C}, std::byte{0xFF}};
-    archive::add_copy_blob(blob, bytes);
-    EXPECT_EQ(blob, "\\\\x005cff");
-}
-
-Rows song_rows()
+Rows album_rows()
 {
     RowsBuilder rows(std::vector<std::string>{"number", "name"});
     rows.add(std::int64_t(1));
@@ -313,23 +281,56 @@ Rows song_rows()
     return rows.finish();
 }
 
-TEST(Archive, RowsComeBackAsLines)
+TEST(Archive, RowsComeBackInTheOrderOfColumnsAsked)
 {
     test::TestDirectory directory;
     const PortableTable table = album_table();
     archive::ArchiveWriter writer(directory / "archive", "test");
     writer.create_tables({table});
-    writer.insert(table, song_rows());
+    writer.insert(table, album_rows());
     archive::Contents contents;
     contents.tables = {table};
     writer.finish(contents);
     archive::ArchiveReader reader;
     reader.open(directory / "archive", "test");
     reader.select(table, {"name", "number"});
-    std::string lines;
-    while (reader.read(lines)) {
+    const Rows rows = reader.read();
+    ASSERT_EQ(rows.size(), 2U);
+    const std::size_t second = rows[0][1] == 1 ? 1 : 0;
+    EXPECT_TRUE(rows[second][0].is_null());
+    EXPECT_EQ(rows[second][1], -7);
+    EXPECT_EQ(rows[1 - second][0], "tab\there");
+    EXPECT_TRUE(reader.read().empty());
+}
+
+TEST(Archive, ManyRowsComeInPieces)
+{
+    test::TestDirectory directory;
+    const PortableTable table = album_table();
+    archive::ArchiveWriter writer(directory / "archive", "test");
+    writer.create_tables({table});
+    constexpr std::int64_t count = 300;
+    RowsBuilder rows(std::vector<std::string>{"number", "name"});
+    for (std::int64_t i = 0; i < count; ++i) {
+        rows.add(i);
+        rows.add_text(std::string(10'000, 'x'));
     }
-    EXPECT_TRUE(lines == "\\N\t-7\ntab\\there\t1\n" || lines == "tab\\there\t1\n\\N\t-7\n") << lines;
+    writer.insert(table, rows.finish());
+    archive::Contents contents;
+    contents.tables = {table};
+    writer.finish(contents);
+    archive::ArchiveReader reader;
+    reader.open(directory / "archive", "test");
+    reader.select(table, {"number", "name"});
+    std::int64_t read = 0;
+    std::size_t pieces = 0;
+    for (Rows piece = reader.read(); !piece.empty(); piece = reader.read()) {
+        read += static_cast<std::int64_t>(piece.size());
+        ++pieces;
+        EXPECT_LE(piece.size(), 110U); // about 1 MiB
+    }
+    EXPECT_EQ(read, count);
+    EXPECT_EQ(pieces, 3U);
 }
 
 TEST(Archive, AYearZeroIsBeforeChristToPostgresql)
@@ -349,10 +350,8 @@ TEST(Archive, AYearZeroIsBeforeChristToPostgresql)
     archive::ArchiveReader reader;
     reader.open(directory / "archive", "test");
     reader.select(table, {"name"});
-    std::string lines;
-    EXPECT_TRUE(reader.read(lines));
-    EXPECT_EQ(lines, "0001-12-31T23:59:59.000001Z BC\n");
-    EXPECT_FALSE(reader.read(lines));
+    EXPECT_EQ(reader.read().front()[0], "0001-12-31T23:59:59.000001Z BC");
+    EXPECT_TRUE(reader.read().empty());
 }
 
 TEST(Archive, NoFileIsLeftOfOneThatWasNotFinished)

@@ -37,7 +37,8 @@ StorageError about(const PortableTable& table, const StorageError& error)
 } // namespace
 
 ArchiveWriter::ArchiveWriter(const std::filesystem::path& file, std::string_view backend)
-    : partial_(file, backend), connection_(std::make_unique<sqlite::Connection>(options_for(partial_.path(), backend)))
+    : partial_(std::in_place, file, backend),
+      connection_(std::make_unique<sqlite::Connection>(options_for(partial_->path(), backend)))
 {
     scope_.emplace(stopper_, *connection_);
     // Parents may come after children, and a file that fails is thrown away.
@@ -106,7 +107,14 @@ void ArchiveWriter::finish(const Contents& contents)
     check();
     scope_.reset();
     connection_.reset();
-    partial_.publish();
+    partial_->publish();
+}
+
+void ArchiveWriter::discard() noexcept
+{
+    scope_.reset();
+    connection_.reset();
+    partial_.reset();
 }
 
 void ArchiveWriter::check()

@@ -45,13 +45,16 @@ public:
     /// Everything else, then checks it, makes it durable and gives it its name.
     void finish(const Contents& contents);
 
+    /// Removes the file, where it has no name yet. Nothing can be done with it afterwards.
+    void discard() noexcept;
+
     /// Ends what is running, from any thread.
     void stop() noexcept { stopper_.stop(); }
 
 private:
     void check();
 
-    sqlite::PartialFile partial_;
+    std::optional<sqlite::PartialFile> partial_;
     sqlite::Stopper stopper_;
     std::unique_ptr<sqlite::Connection> connection_;
     std::optional<sqlite::Stopper::Scope> scope_;

@@ -3,11 +3,13 @@
 #include "database/postgresql/pool.hpp"
 #include "database/postgresql/statement_request.hpp"
 
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/execution/context.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -23,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t statements_kept = 512;
 // A request that takes longer keeps others from being put behind it.
 constexpr std::int64_t slow_after = 2'000'000; // nanoseconds
+// A connection that answered so lately is taken to be there.
+constexpr auto fresh = std::chrono::milliseconds(2);
 // A cancel request may reach the server before the statement it is for: it is sent again, and in the end we go.
 constexpr auto cancel_again = std::chrono::milliseconds(100);
 constexpr auto cancel_grace = std::chrono::seconds(2);
@@ -35,6 +39,26 @@ std::int64_t nanoseconds(Clock::time_point time) noexcept
 const void* context_of(const asio::any_io_executor& executor) noexcept
 {
     return executor ? &asio::query(executor, asio::execution::context) : nullptr;
+}
+
+template <typename Inner>
+bool unwrap_strand(asio::any_io_executor& executor)
+{
+    const auto* strand = executor.target<asio::strand<Inner>>();
+    if (!strand)
+        return false;
+    const asio::any_io_executor inner = strand->get_inner_executor();
+    executor = inner;
+    return true;
+}
+
+/// The executor of the event loop itself: answers for many must not wait for one caller's strand.
+asio::any_io_executor plain(asio::any_io_executor executor)
+{
+    while (unwrap_strand<asio::any_io_executor>(executor) || unwrap_strand<asio::io_context::executor_type>(executor) ||
+           unwrap_strand<asio::thread_pool::executor_type>(executor)) {
+    }
+    return executor;
 }
 
 } // namespace
@@ -69,7 +93,10 @@ private:
 };
 
 Connection::Connection(Surroundings surroundings, Link link)
-    : surroundings_(std::move(surroundings)), link_(std::move(link)), cancel_(PQgetCancel(link_.get()))
+    : surroundings_(std::move(surroundings)),
+      link_(std::move(link)),
+      cancel_(PQgetCancel(link_.get())),
+      watched_(PQsocket(link_.get()))
 {
     PQsetNoticeReceiver(link_.get(), &Connection::on_notice, this);
 }
@@ -114,6 +141,9 @@ bool Connection::is_gone()
     if (broken_)
         return true;
     if (!pipeline_.empty())
+        return false;
+    // Asking costs a system call: not when it has just answered.
+    if (Clock::now() - last_answer_ < fresh)
         return false;
     pollfd ready{PQsocket(link_.get()), POLLIN, 0};
     if (::poll(&ready, 1, 0) <= 0)
@@ -210,7 +240,7 @@ void Connection::submit(const std::shared_ptr<Request>& request)
             watch_abort();
         }
     }
-    after(std::move(ended));
+    after(std::move(ended), nullptr);
 }
 
 void Connection::send(const std::shared_ptr<Request>& request, Ended& ended)
@@ -234,44 +264,42 @@ void Connection::send(const std::shared_ptr<Request>& request, Ended& ended)
         read_answers(ended); // what it is to read may have come already
 }
 
-void Connection::watch_on(const asio::any_io_executor& executor)
-{
-    watcher_ = executor;
-    ++watch_;
-    reading_ = writing_ = false;
-    watched_.emplace(watcher_, PQsocket(link_.get()));
-}
-
-void Connection::watch(Ended& ended)
+/// Sees to it that the socket is watched where somebody waits.
+void Connection::watch(Ended& ended, bool by_ourselves)
 {
     try {
-        if (!watched_) {
-            const asio::any_io_executor& first = pipeline_.front()->executor();
-            watch_on(first ? first : surroundings_.background->executor());
-        }
+        const asio::any_io_executor& first = pipeline_.front()->executor();
+        const bool idle = !reading_ && !writing_;
+        if (by_ourselves || !first)
+            watch_on(surroundings_.background->executor());
+        else if (idle && watched_.context() != context_of(first))
+            watch_on(plain(first));
         if (!reading_) {
             reading_ = true;
-            watched_->async_wait(asio::posix::stream_descriptor::wait_read, Watcher(shared_from_this(), watch_, true));
+            watched_.wait(true, Watcher(shared_from_this(), watch_, true));
         }
-        const int unsent = PQflush(link_.get());
-        if (unsent == 1 && !writing_) {
+        if (PQflush(link_.get()) == 1 && !writing_) {
             writing_ = true;
-            watched_->async_wait(asio::posix::stream_descriptor::wait_write,
-                                 Watcher(shared_from_this(), watch_, false));
+            watched_.wait(false, Watcher(shared_from_this(), watch_, false));
         }
     } catch (const boost::system::system_error& error) {
         break_off(Broken{"the socket cannot be watched: " + error.code().message(), {}}, ended);
     }
 }
 
+void Connection::watch_on(const asio::any_io_executor& executor)
+{
+    if (watched_.context() == context_of(executor))
+        return;
+    stop_watching();
+    watched_.move_to(executor);
+}
+
 void Connection::stop_watching() noexcept
 {
-    if (!watched_)
-        return;
     ++watch_;
-    watched_->release(); // the socket is libpq's
-    watched_.reset();
-    watcher_ = asio::any_io_executor();
+    reading_ = writing_ = false;
+    watched_.leave();
 }
 
 void Connection::on_watch_lost(std::uint64_t watched)
@@ -279,40 +307,38 @@ void Connection::on_watch_lost(std::uint64_t watched)
     Ended ended;
     {
         const std::lock_guard lock(mutex_);
-        if (watched != watch_ || !watched_)
+        if (watched != watch_)
             return;
         stop_watching();
-        if (broken_ || pipeline_.empty())
-            return;
-        watch_on(surroundings_.background->executor());
-        watch(ended);
+        if (!broken_ && !pipeline_.empty())
+            watch(ended, true);
     }
-    after(std::move(ended));
+    after(std::move(ended), nullptr);
 }
 
 void Connection::on_ready(bool reading, std::uint64_t watched)
 {
     Ended ended;
+    const void* here = nullptr;
     {
         const std::lock_guard lock(mutex_);
-        if (watched != watch_ || !watched_)
+        if (watched != watch_)
             return;
+        here = watched_.context();
         (reading ? reading_ : writing_) = false;
         const bool alive = reading ? PQconsumeInput(link_.get()) == 1 : PQflush(link_.get()) >= 0;
         read_answers(ended); // also what came before it broke
         if (!alive && !broken_)
             break_off(Broken{last_words(link_.get()), {}}, ended);
-        if (!broken_) {
-            const void* here = context_of(watcher_);
+        if (!broken_ && !pipeline_.empty()) {
             const auto waits_here = [&](const auto& request) { return context_of(request->executor()) == here; };
             // Where nobody waits any more nobody may be running either.
             if (std::none_of(pipeline_.begin(), pipeline_.end(), waits_here))
                 stop_watching();
-            if (!pipeline_.empty())
-                watch(ended);
+            watch(ended);
         }
     }
-    after(std::move(ended));
+    after(std::move(ended), here);
 }
 
 void Connection::read_answers(Ended& ended)
@@ -426,7 +452,7 @@ void Connection::close(const std::string& reason)
         const std::lock_guard lock(mutex_);
         break_off(Broken{reason, {}}, ended, true);
     }
-    after(std::move(ended));
+    after(std::move(ended), nullptr);
 }
 
 void Connection::clean_up() noexcept
@@ -448,11 +474,10 @@ void Connection::clean_up() noexcept
         submit(request); // nobody waits for it; what comes next on this connection comes after it
 }
 
-void Connection::after(Ended ended) noexcept
+/// \param here the event loop that we are called by, if any
+void Connection::after(Ended ended, const void* here) noexcept
 {
     const std::shared_ptr<Pool> pool = ended.changed ? pool_.lock() : nullptr;
-    for (const auto& request : ended.done)
-        request->complete(request->outcome());
     for (const auto& request : ended.elsewhere) {
         if (pool) {
             pool->submit_again(request);
@@ -463,6 +488,11 @@ void Connection::after(Ended ended) noexcept
     }
     if (pool)
         pool->changed();
+    // A single caller goes on at once, where it may. Of several nobody should wait for what another does next.
+    if (ended.done.size() == 1 && context_of(ended.done.front()->executor()) == here)
+        return ended.done.front()->complete_here(ended.done.front()->outcome());
+    for (const auto& request : ended.done)
+        request->complete(request->outcome());
 }
 
 void Connection::abort()
@@ -510,7 +540,7 @@ void Connection::cancelled()
         if (!broken_ && !pipeline_.empty())
             watch(ended);
     }
-    after(std::move(ended));
+    after(std::move(ended), nullptr);
 }
 
 /// Looks again and again after requests that were asked to stop.
@@ -565,7 +595,7 @@ bool Connection::look_after_aborted(std::shared_ptr<Request>& stopping, Clock::t
             }
         }
     }
-    after(std::move(ended));
+    after(std::move(ended), nullptr);
     return goes_on;
 }
 

@@ -4,13 +4,13 @@
 #include "database/postgresql/background.hpp"
 #include "database/postgresql/options.hpp"
 #include "database/postgresql/request.hpp"
+#include "database/postgresql/socket_watch.hpp"
 #include "database/postgresql/statement.hpp"
 
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/log.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -49,7 +49,7 @@ struct Surroundings
 
 /// Answers come in the order of the requests. There is no thread behind it: whoever waits for an answer lends its
 /// executor to watch the socket, and when it has what it waited for the next one does. A connection at rest is watched
-/// by nobody and belongs to no executor.
+/// by nobody.
 ///
 /// Thread safe. Coroutines are resumed on their own executors, never under the lock.
 class Connection : public std::enable_shared_from_this<Connection>
@@ -127,7 +127,7 @@ private:
 
     static void on_notice(void* self, const PGresult* result) noexcept;
     void send(const std::shared_ptr<Request>& request, Ended& ended);
-    void watch(Ended& ended);
+    void watch(Ended& ended, bool by_ourselves = false);
     void watch_on(const boost::asio::any_io_executor& executor);
     void stop_watching() noexcept;
     void on_ready(bool reading, std::uint64_t watch);
@@ -141,7 +141,7 @@ private:
     void cancelled();
     void watch_abort();
     bool look_after_aborted(std::shared_ptr<Request>& stopping, std::chrono::steady_clock::time_point& since);
-    void after(Ended ended) noexcept;
+    void after(Ended ended, const void* here) noexcept;
 
     const Surroundings surroundings_;
     std::weak_ptr<Pool> pool_;
@@ -167,8 +167,7 @@ private:
     bool abort_watched_ = false;
     bool unreplicated_ = false;
 
-    std::optional<boost::asio::posix::stream_descriptor> watched_; // where the socket is watched now
-    boost::asio::any_io_executor watcher_;
+    SocketWatch watched_;
     std::uint64_t watch_ = 0; // numbers the watches, so that late calls of earlier ones are told
     bool reading_ = false;
     bool writing_ = false;

@@ -120,7 +120,8 @@ awaitable<std::uint64_t> Lease::copy_in(std::string sql, std::function<awaitable
     while (state->stage != CopyState::Stage::ended) {
         std::string piece;
         try {
-            more = more && co_await source(piece);
+            if (more)
+                more = co_await source(piece);
         } catch (...) {
             refused = std::current_exception();
             more = false;

@@ -174,6 +174,7 @@ int StatementRequest::send(Connection& connection)
     }
     failure_.reset();
     unprepared_ = false;
+    inside_ = settings_.leased && PQtransactionStatus(connection.link()) != PQTRANS_IDLE;
     description_ = bound_.statement->description();
     Arguments arguments;
     if (description_) { // before anything is sent: it may refuse
@@ -388,12 +389,10 @@ Request::Next StatementRequest::lost(const Broken& broken, bool not_begun)
     if (synced_ && executed_ && !failure_)
         return Next::done; // only the position is missing
     if (settings_.leased) {
-        if (settings_.savepoint || harmless)
-            fail(not_applied(broken)); // what is open ends with its connection
-        else
-            fail(unknown_outcome(broken));
+        const bool nothing_happened = inside_ || harmless; // what is open ends with its connection
+        fail(nothing_happened ? not_applied(broken) : unknown_outcome(broken));
         if (abort_reason() != AbortReason::none)
-            fail(stopped(abort_reason(), settings_.savepoint || harmless ? Outcome::not_applied : Outcome::unknown));
+            fail(stopped(abort_reason(), nothing_happened ? Outcome::not_applied : Outcome::unknown));
         return Next::done;
     }
     if (abort_reason() != AbortReason::none) {

@@ -85,6 +85,7 @@ private:
     int leading_ = 0;                                // turns of the connection's own before them
     bool synced_ = false;                            // the statement's own Sync was answered
     bool executed_ = false;
+    bool inside_ = false;                        // a transaction: it ends with its connection
     bool unprepared_ = false;                    // it was preparing that failed
     bool mend_ = false;                          // after the undoing: once more
     bool fresh_ = false;                         // described by this request

@@ -32,8 +32,9 @@ inline std::shared_ptr<PostgreSQLClusterAdapter> connected_cluster(const Databas
 /// What the adapter knows of the server on a port.
 inline PostgreSQLNode node_of(const PostgreSQLClusterAdapter& adapter, std::uint16_t port)
 {
+    const std::string name = HostPort{"127.0.0.1", port}.to_string();
     for (const PostgreSQLNode& node : adapter.topology().nodes)
-        if (node.name.ends_with(":" + std::to_string(port)))
+        if (node.name == name)
             return node;
     throw std::runtime_error("no server on this port is known");
 }

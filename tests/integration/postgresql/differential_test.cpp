@@ -31,7 +31,8 @@ std::string describe(const ValueView& value)
         out << value.as_int();
         break;
     case ValueKind::real:
-        out << std::hexfloat << value.as_real(); // every bit
+        // Every bit, but the sign of zero, which SQLite does not keep.
+        out << std::hexfloat << (value.as_real() == 0 ? 0.0 : value.as_real());
         break;
     case ValueKind::text:
         out << '[' << value.as_text().substr(0, 200) << "] of " << value.as_text().size();

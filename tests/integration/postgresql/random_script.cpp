@@ -306,7 +306,8 @@ Step RandomScript::select()
         made.query.sql += " WHERE NOT (" + asked.name + " BETWEEN ? AND ?)";
         made.query.params = params(arg(value(asked.type)), arg(value(asked.type)));
     } else if (kind == 3 && asked.type == ColumnType::text) {
-        made.query.sql += " WHERE " + asked.name + " LIKE ? AND length(" + asked.name + ") < ?";
+        // Only PostgreSQL escapes with a backslash where nothing is said.
+        made.query.sql += " WHERE " + asked.name + " LIKE ? ESCAPE '!' AND length(" + asked.name + ") < ?";
         made.query.params = params(arg("%" + name()), arg(static_cast<std::int64_t>(below(20))));
     } else {
         made.query.sql += " WHERE " + asked.name + " " + std::string(comparisons[below(comparisons.size())]) + " :v";

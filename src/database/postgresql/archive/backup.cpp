@@ -23,6 +23,19 @@ awaitable<void> on_thread(Writer writer, std::function<void()> work, OperationCo
     co_await sqlite::run_on_thread(std::move(work), std::move(context), std::move(interrupt));
 }
 
+/// Whoever hears that a backup failed finds nothing of it: the thread that worked on the file may let go of it later.
+class Discarding
+{
+public:
+    explicit Discarding(Writer writer) noexcept : writer_(std::move(writer)) {}
+    ~Discarding() { writer_->discard(); }
+    Discarding(const Discarding&) = delete;
+    Discarding& operator=(const Discarding&) = delete;
+
+private:
+    const Writer writer_;
+};
+
 awaitable<Writer> open_writer(std::filesystem::path file, std::string backend, OperationContext context)
 {
     auto opened = std::make_shared<Writer>();
@@ -36,8 +49,10 @@ awaitable<Writer> open_writer(std::filesystem::path file, std::string backend, O
 /// Locks the tables, so that nobody drops or replaces one.
 awaitable<void> lock_tables(Lease& lease, const std::vector<std::string>& names, OperationContext context)
 {
-    if (!names.empty())
-        co_await lease.run("LOCK TABLE " + quote_identifiers(names) + " IN ACCESS SHARE MODE", std::move(context));
+    if (names.empty())
+        co_return;
+    std::string sql = "LOCK TABLE " + quote_identifiers(names) + " IN ACCESS SHARE MODE";
+    co_await lease.run(std::move(sql), std::move(context));
 }
 
 /// Begins a transaction whose snapshot is younger than its locks: a table that is replaced while one waits for it would
@@ -55,14 +70,18 @@ awaitable<bool> try_snapshot(Lease& lease, const std::string& schema, OperationC
             throw;
         co_return false;
     }
-    co_return names == co_await table_names(lease, context);
+    const std::vector<std::string> locked = co_await table_names(lease, context);
+    co_return names == locked;
 }
 
 awaitable<void> begin_snapshot(Lease& lease, OperationContext context)
 {
     const std::string schema = co_await current_schema(lease, context);
-    while (!co_await try_snapshot(lease, schema, context))
+    bool taken = co_await try_snapshot(lease, schema, context);
+    while (!taken) {
         co_await lease.run("ROLLBACK", context);
+        taken = co_await try_snapshot(lease, schema, context);
+    }
 }
 
 /// What the copy of one table needs while pieces arrive.
@@ -153,13 +172,15 @@ awaitable<archive::Contents> read_contents(Lease& lease, const std::vector<Sourc
     for (const SourceTable& source : sources)
         contents.tables.push_back(source.table);
     const std::vector<SequenceState> states = co_await sequence_states(lease, context);
-    for (const OwnedSequence& owned : co_await owned_sequences(lease, context))
+    const std::vector<OwnedSequence> owned_ones = co_await owned_sequences(lease, context);
+    for (const OwnedSequence& owned : owned_ones)
         for (const PortableTable& table : contents.tables)
             for (const SequenceState& state : states)
                 if (state.name == owned.sequence && state.is_called && table.automatic_id &&
                     table.name == owned.table && table.primary_key.front() == owned.column)
                     contents.last_ids.emplace_back(table.name, state.last_value);
-    for (SchemaObject& object : co_await read_schema_objects(lease, context))
+    std::vector<SchemaObject> objects = co_await read_schema_objects(lease, context);
+    for (SchemaObject& object : objects)
         contents.definitions.push_back(std::move(object.definition));
     for (const SequenceState& state : states) {
         std::string sql = "SELECT setval(";
@@ -175,9 +196,11 @@ awaitable<archive::Contents> read_contents(Lease& lease, const std::vector<Sourc
 awaitable<void> write_archive(Lease& lease, std::filesystem::path file, std::string backend, OperationContext context)
 {
     const Writer writer = co_await open_writer(std::move(file), std::move(backend), context);
+    const Discarding discarding(writer);
     co_await begin_snapshot(lease, context);
     const std::vector<SourceTable> sources = co_await read_source_tables(lease, context);
-    const auto contents = std::make_shared<const archive::Contents>(co_await read_contents(lease, sources, context));
+    archive::Contents read = co_await read_contents(lease, sources, context);
+    const auto contents = std::make_shared<const archive::Contents>(std::move(read));
     std::function<void()> create = [writer, contents] { writer->create_tables(contents->tables); };
     co_await on_thread(writer, std::move(create), context);
     for (const SourceTable& source : sources)

@@ -52,42 +52,6 @@ void check(const archive::Definition& definition)
                                                      definition.name + " is no definition");
 }
 
-// Taken at once and soon given up: a lock that waits holds up everybody who comes after it, and two that wait for each
-// other cost one its transaction. Less than PostgreSQL's deadlock_timeout.
-constexpr const char* lock_patience = "SET LOCAL lock_timeout TO '400ms'";
-
-awaitable<bool> try_lock(Lease& lease, const std::vector<std::string>& names, OperationContext context)
-{
-    try {
-        co_await lease.run("LOCK TABLE " + quote_identifiers(names) + " IN ACCESS EXCLUSIVE MODE", std::move(context));
-    } catch (const StorageError& error) {
-        // Somebody uses one of them, or has just removed it.
-        if (error.errc() != StorageErrc::conflict && error.errc() != StorageErrc::not_found)
-            throw;
-        co_return false;
-    }
-    co_return true;
-}
-
-/// Until the caller's deadline.
-awaitable<void> lock_everything(Lease& lease, OperationContext context)
-{
-    co_await lease.run("SAVEPOINT whisperstore_lock", context);
-    co_await lease.run(lock_patience, context);
-    while (true) {
-        const std::vector<std::string> names = co_await table_names(lease, context);
-        if (names.empty())
-            break;
-        const bool locked = co_await try_lock(lease, names, context);
-        if (locked && names == co_await table_names(lease, context))
-            break;
-        co_await lease.run("ROLLBACK TO SAVEPOINT whisperstore_lock", context);
-        co_await lease.run(lock_patience, context);
-    }
-    co_await lease.run("RELEASE SAVEPOINT whisperstore_lock", context);
-    co_await lease.run("SET LOCAL lock_timeout TO 0", std::move(context));
-}
-
 /// A right that somebody has on a table, view or sequence, with the statement that gives it.
 struct Right
 {
@@ -153,6 +117,86 @@ awaitable<void> remove_everything(Lease& lease, bool with_code, OperationContext
     }
 }
 
+// Taken soon or given up: a lock that waits holds up everybody who comes after it, and of two that wait for each other
+// one loses its transaction. Less than PostgreSQL's deadlock_timeout.
+constexpr const char* lock_patience = "SET LOCAL lock_timeout TO '400ms'";
+
+/// Tables and views, by name.
+awaitable<std::vector<std::string>> lockable_names(Lease& lease, OperationContext context)
+{
+    const QueryResult rows = co_await lease.execute(
+        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = "
+        "current_schema() WHERE c.relkind IN ('r', 'p', 'v') AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = "
+        "'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e') ORDER BY c.relname::text COLLATE \"C\"",
+        Parameters(), std::move(context));
+    std::vector<std::string> names;
+    for (const Row& row : rows)
+        names.emplace_back(row[0].as_text());
+    co_return names;
+}
+
+/// An open transaction in which nobody else can reach the content any more.
+awaitable<void> begin_alone(Lease& lease, std::string schema, OperationContext context)
+{
+    std::vector<std::string> begin = transaction_settings(schema);
+    begin.insert(begin.begin(), "BEGIN ISOLATION LEVEL READ COMMITTED");
+    // Functions may speak of tables that come later.
+    begin.emplace_back("SET LOCAL check_function_bodies TO off");
+    begin.emplace_back(lock_patience);
+    begin.emplace_back(schema_lock);
+    co_await lease.run_commands(std::move(begin), false, context);
+    const std::vector<std::string> names = co_await lockable_names(lease, context);
+    if (names.empty())
+        co_return;
+    std::string lock = "LOCK TABLE " + quote_identifiers(names) + " IN ACCESS EXCLUSIVE MODE";
+    bool changed = false;
+    try {
+        co_await lease.run(std::move(lock), context);
+    } catch (const StorageError& error) {
+        changed = error.errc() == StorageErrc::not_found; // somebody has just removed one
+        if (!changed)
+            throw;
+    }
+    if (!changed) {
+        const std::vector<std::string> now = co_await lockable_names(lease, context);
+        changed = now != names;
+    }
+    if (changed) {
+        ErrorDetails details;
+        details.retryable = true;
+        throw StorageError(StorageErrc::conflict, "the tables have changed meanwhile", std::move(details));
+    }
+}
+
+/// As often as somebody else is in the way, until the caller's deadline: nothing has been done yet.
+/// \return the rights that were given on what is no longer there
+awaitable<std::vector<Right>> begin_empty(Lease& lease, bool with_code, OperationContext context)
+{
+    const std::string schema = co_await current_schema(lease, context);
+    std::string question = "SELECT current_setting('transaction_read_only')::boolean";
+    const QueryResult only_reads = co_await lease.execute(std::move(question), Parameters(), context);
+    if (only_reads.rows.front()[0].as_bool())
+        throw StorageError(StorageErrc::permission,
+                           "the server only reads here: it is a standby, or this user or database was set so "
+                           "(default_transaction_read_only)");
+    while (true) {
+        bool in_the_way = false;
+        std::vector<Right> rights;
+        try {
+            co_await begin_alone(lease, schema, context);
+            rights = co_await read_rights(lease, context);
+            co_await remove_everything(lease, with_code, context);
+        } catch (const StorageError& error) {
+            in_the_way = error.errc() == StorageErrc::conflict && error.retryable();
+            if (!in_the_way)
+                throw;
+        }
+        if (!in_the_way)
+            co_return rights;
+        co_await lease.run("ROLLBACK", context);
+    }
+}
+
 awaitable<bool> next_piece(Reader reader, std::string& piece, OperationContext context)
 {
     auto lines = std::make_shared<std::string>();
@@ -182,15 +226,14 @@ awaitable<std::vector<std::string>> columns_of(Lease& lease, const PortableTable
 awaitable<void> load(Lease& lease, const PortableTable& table, Reader reader, OperationContext context)
 {
     const std::vector<std::string> columns = co_await columns_of(lease, table, context);
-    std::function<void()> select = [reader, &table, &columns] { reader->select(table, columns); };
+    std::function<void()> select = [reader, &table, columns] { reader->select(table, columns); };
     co_await on_thread(reader, std::move(select), context);
     std::function<awaitable<bool>(std::string&)> source = [reader, context](std::string& piece) {
         return next_piece(reader, piece, context);
     };
-    const std::string names = quote_identifiers(columns);
+    std::string sql = "COPY " + quote_identifier(table.name) + " (" + quote_identifiers(columns) + ") FROM STDIN";
     try {
-        co_await lease.copy_in("COPY " + quote_identifier(table.name) + " (" + names + ") FROM STDIN",
-                               std::move(source), context);
+        co_await lease.copy_in(std::move(sql), std::move(source), context);
     } catch (const StorageError& error) {
         throw error.prefixed("restoring the rows of " + table.name + ": ");
     }
@@ -236,14 +279,23 @@ awaitable<void> fill_by_tables(Lease& lease, Reader reader, OperationContext con
         co_await lease.run(rule, context);
 }
 
+std::int64_t last_id(const archive::ArchiveReader& reader, const std::string& table)
+{
+    for (const auto& [name, id] : reader.last_ids())
+        if (name == table)
+            return id;
+    return 0;
+}
+
 /// Past the largest id of the rows, and past those that were given and are gone.
 awaitable<void> advance_sequences(Lease& lease, Reader reader, OperationContext context)
 {
-    for (const OwnedSequence& owned : co_await owned_sequences(lease, context)) {
+    const std::vector<OwnedSequence> owned_ones = co_await owned_sequences(lease, context);
+    for (const OwnedSequence& owned : owned_ones) {
         std::int64_t given = 0;
-        for (const auto& [table, id] : reader->last_ids())
-            if (table == owned.table)
-                given = id;
+        for (const PortableTable& table : reader->tables())
+            if (table.automatic_id && table.name == owned.table && table.primary_key.front() == owned.column)
+                given = last_id(*reader, table.name);
         const std::string sequence = quote_identifier(owned.sequence);
         std::string sql = "SELECT setval(?::regclass, ids.largest) FROM (SELECT greatest(max(";
         sql.append(quote_identifier(owned.column)).append("), ?::bigint) AS largest FROM ");
@@ -258,8 +310,10 @@ awaitable<void> advance_sequences(Lease& lease, Reader reader, OperationContext 
 awaitable<void> analyze(Lease& lease, OperationContext context)
 {
     const std::vector<std::string> names = co_await table_names(lease, context);
-    if (!names.empty())
-        co_await make(lease, "statistics", "ANALYZE " + quote_identifiers(names), std::move(context));
+    if (names.empty())
+        co_return;
+    std::string sql = "ANALYZE " + quote_identifiers(names);
+    co_await make(lease, "statistics", std::move(sql), std::move(context));
 }
 
 } // namespace
@@ -271,17 +325,9 @@ awaitable<std::string> restore_archive(Lease& lease, std::filesystem::path file,
     std::function<void()> open = [reader, file, backend] { reader->open(file, backend); };
     co_await on_thread(reader, std::move(open), context);
 
-    const std::string schema = co_await current_schema(lease, context);
-    std::vector<std::string> begin = transaction_settings(schema);
-    begin.insert(begin.begin(), "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
-    // Functions may speak of tables that come later.
-    begin.emplace_back("SET LOCAL check_function_bodies TO off");
-    co_await lease.run_commands(std::move(begin), false, context);
-    co_await lease.run(schema_lock, context);
-    co_await lock_everything(lease, context);
-    std::vector<Right> rights = co_await read_rights(lease, context);
     const bool has_definitions = !reader->definitions().empty();
-    co_await remove_everything(lease, has_definitions, context);
+    std::vector<Right> rights = co_await begin_empty(lease, has_definitions, context);
+    co_await lease.run("SET LOCAL lock_timeout TO 0", context);
     if (has_definitions)
         co_await fill_by_definitions(lease, reader, context);
     else

@@ -1,0 +1,78 @@
+#include "database/postgresql/socket_watch.hpp"
+
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/query.hpp>
+
+#include <vector>
+
+namespace whisperstore::postgresql {
+
+namespace asio = boost::asio;
+
+/// Takes the sockets out of an event loop that ends.
+class SocketWatch::Service final : public asio::execution_context::service
+{
+public:
+    inline static asio::execution_context::id id;
+
+    explicit Service(asio::execution_context& context) : service(context), context_(&context) {}
+
+    void add(const std::shared_ptr<State>& state)
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(members_, [](const auto& member) { return member.expired(); });
+        members_.push_back(state);
+    }
+
+private:
+    void shutdown() override
+    {
+        std::vector<std::weak_ptr<State>> members;
+        {
+            const std::lock_guard lock(mutex_);
+            members.swap(members_);
+        }
+        for (const auto& member : members)
+            if (const auto state = member.lock())
+                leave(*state, context_);
+    }
+
+    const void* const context_;
+    std::mutex mutex_;
+    std::vector<std::weak_ptr<State>> members_;
+};
+
+SocketWatch::SocketWatch(int socket) : socket_(socket) {}
+
+SocketWatch::~SocketWatch() { leave(); }
+
+const void* SocketWatch::context() const
+{
+    const std::lock_guard lock(state_->mutex);
+    return state_->context;
+}
+
+void SocketWatch::move_to(const asio::any_io_executor& executor)
+{
+    leave();
+    auto& context = asio::query(executor, asio::execution::context);
+    asio::use_service<Service>(context).add(state_);
+    const std::lock_guard lock(state_->mutex);
+    state_->descriptor.emplace(executor, socket_);
+    state_->context = &context;
+}
+
+void SocketWatch::leave() noexcept { leave(*state_, nullptr); }
+
+void SocketWatch::leave(State& state, const void* only_from) noexcept
+{
+    const std::lock_guard lock(state.mutex);
+    if (!state.descriptor || (only_from && state.context != only_from))
+        return;
+    state.descriptor->release();
+    state.descriptor.reset();
+    state.context = nullptr;
+}
+
+} // namespace whisperstore::postgresql

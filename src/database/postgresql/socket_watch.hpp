@@ -1,0 +1,59 @@
+#pragma once
+// A socket that is registered with one event loop after the other.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+
+namespace whisperstore::postgresql {
+
+/// Registering costs two system calls, so a socket at rest stays with the event loop that used it last. Should
+/// that end first, its end takes the socket out, by a service in it. The socket stays its owner's: it is never closed.
+///
+/// The calls need a lock of the owner's; the end of the event loop may come at any time.
+class SocketWatch
+{
+public:
+    explicit SocketWatch(int socket);
+    ~SocketWatch();
+    SocketWatch(const SocketWatch&) = delete;
+    SocketWatch& operator=(const SocketWatch&) = delete;
+
+    /// Where it is registered: the execution context, or null.
+    const void* context() const;
+    /// Throws boost::system::system_error.
+    void move_to(const boost::asio::any_io_executor& executor);
+    /// Ends what waits.
+    void leave() noexcept;
+
+    /// The handler is called on the event loop where it is registered, or destroyed when that ends. Without one it is
+    /// destroyed here.
+    template <typename Handler>
+    void wait(bool reading, Handler handler)
+    {
+        using Descriptor = boost::asio::posix::stream_descriptor;
+        const std::lock_guard lock(state_->mutex);
+        if (state_->descriptor)
+            state_->descriptor->async_wait(reading ? Descriptor::wait_read : Descriptor::wait_write,
+                                           std::move(handler));
+    }
+
+private:
+    class Service;
+    struct State
+    {
+        mutable std::mutex mutex;
+        std::optional<boost::asio::posix::stream_descriptor> descriptor;
+        const void* context = nullptr;
+    };
+    static void leave(State& state, const void* only_from) noexcept;
+
+    const int socket_;
+    const std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+} // namespace whisperstore::postgresql

@@ -1,0 +1,590 @@
+// Backups of PostgreSQL: faithful to PostgreSQL, and to SQLite what tables have in common.
+#include "servers/postgresql_servers.hpp"
+#include "support/cancellable.hpp"
+#include "support/child_process.hpp"
+#include "support/run.hpp"
+#include "support/test_directory.hpp"
+
+#include <whisperstore/database/postgresql_adapter.hpp>
+#include <whisperstore/database/sqlite_adapter.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <sstream>
+
+namespace whisperstore::test {
+namespace {
+
+DatabaseConfig config_of(const TestDatabase& database)
+{
+    DatabaseConfig config;
+    config.type = "postgresql";
+    config.connection_string = database.url().to_string();
+    config.pool_size = 4;
+    return config;
+}
+
+/// A database on a server of the run, with an adapter on it.
+class Server
+{
+public:
+    explicit Server(const std::string& schema = "public")
+        : adapter(std::make_shared<PostgreSQLAdapter>(config_of(database))), plain(database.url())
+    {
+        const std::string name = plain.quoted(schema);
+        plain.script("CREATE SCHEMA IF NOT EXISTS " + name + "; SET search_path TO " + name + "; ALTER DATABASE " +
+                     plain.quoted(database.name()) + " SET search_path TO " + name);
+        run(adapter->connect());
+    }
+    ~Server() { run(adapter->disconnect()); }
+
+    QueryResult query(std::string sql, Parameters parameters = Parameters())
+    {
+        return run(adapter->execute_query(std::move(sql), std::move(parameters)));
+    }
+    void backup(const std::filesystem::path& file) { run(adapter->backup_database(file)); }
+    void restore(const std::filesystem::path& file) { run(adapter->restore_database(file)); }
+
+    /// All of it as pg_dump writes it, in lines without their order.
+    std::multiset<std::string> dump() const
+    {
+        ChildProcess program({"/usr/bin/env", "pg_dump", "-d", database.url().to_string()});
+        std::istringstream text(program.read_rest());
+        EXPECT_EQ(program.wait(), 0);
+        std::multiset<std::string> lines;
+        // The dump is marked with a key of its own (\restrict).
+        for (std::string line; std::getline(text, line);)
+            if (line.find("restrict ") == std::string::npos)
+                lines.insert(line);
+        return lines;
+    }
+
+    TestDatabase database;
+    std::shared_ptr<PostgreSQLAdapter> adapter;
+    PlainConnection plain;
+};
+
+/// A database of SQLite.
+class Local
+{
+public:
+    Local()
+    {
+        DatabaseConfig config;
+        config.connection_string = "sqlite:///" + (directory_ / "database.db").string();
+        adapter = std::make_shared<SQLiteAdapter>(config);
+        run(adapter->connect());
+    }
+    ~Local() { run(adapter->disconnect()); }
+    QueryResult query(std::string sql, Parameters parameters = Parameters())
+    {
+        return run(adapter->execute_query(std::move(sql), std::move(parameters)));
+    }
+
+private:
+    TestDirectory directory_;
+
+public:
+    std::shared_ptr<SQLiteAdapter> adapter;
+};
+
+std::string difference(const std::multiset<std::string>& before, const std::multiset<std::string>& after)
+{
+    std::vector<std::string> lost;
+    std::vector<std::string> added;
+    std::set_difference(before.begin(), before.end(), after.begin(), after.end(), std::back_inserter(lost));
+    std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(added));
+    std::string text;
+    for (const std::string& line : lost)
+        text += "- " + line + "\n";
+    for (const std::string& line : added)
+        text += "+ " + line + "\n";
+    return text;
+}
+
+// Whatever an application may have made, in an order in which it cannot be made again by name.
+constexpr const char* rich_schema = R"(
+CREATE TYPE mood AS ENUM ('calm', 'it''s', 'z"z');
+CREATE FUNCTION is_small(x bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT x < 1000';
+CREATE DOMAIN small AS integer DEFAULT 5 NOT NULL CONSTRAINT small_enough CHECK (is_small(VALUE));
+CREATE SEQUENCE zebra INCREMENT 5 START 7 CYCLE MAXVALUE 1000;
+CREATE SEQUENCE never_used START 42;
+CREATE TABLE "Parent of all" (
+    id serial PRIMARY KEY, name varchar(20) COLLATE "C" UNIQUE, feeling mood DEFAULT 'calm', s small,
+    doubled bigint GENERATED ALWAYS AS (id * 2) STORED, at timestamptz DEFAULT now(), plain timestamp, day date,
+    price numeric(12,3) DEFAULT 1.5, doc jsonb DEFAULT '{}', raw json, numbers int[], texts text[], bytes bytea,
+    short real, long double precision, uid uuid, span interval, net inet, fixed char(5), flag boolean, tiny smallint,
+    extra text DEFAULT E'it''s\n', CONSTRAINT positive CHECK (tiny IS NULL OR tiny > 0)) WITH (fillfactor=80);
+CREATE TABLE child (
+    id bigint GENERATED ALWAYS AS IDENTITY (START 10) PRIMARY KEY,
+    parent integer REFERENCES "Parent of all" ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    other integer DEFAULT nextval('zebra'), by_default integer GENERATED BY DEFAULT AS IDENTITY,
+    UNIQUE (parent, other));
+CREATE TABLE circle_a (id integer PRIMARY KEY, b integer);
+CREATE TABLE circle_b (id integer PRIMARY KEY, a integer REFERENCES circle_a);
+ALTER TABLE circle_a ADD FOREIGN KEY (b) REFERENCES circle_b;
+CREATE TABLE spans (during tsrange, EXCLUDE USING gist (during WITH &&));
+CREATE UNLOGGED TABLE scratch (line text);
+CREATE TABLE empty (nothing integer);
+CREATE INDEX partial ON child (parent DESC, other) WHERE other > 5;
+CREATE INDEX of_expression ON child (lower(other::text));
+CREATE UNIQUE INDEX covering ON child (parent, other DESC) INCLUDE (id);
+CREATE INDEX in_doc ON "Parent of all" USING gin (doc);
+CREATE VIEW zzz_first AS SELECT id, name FROM "Parent of all";
+CREATE VIEW a_on_it AS SELECT count(*) AS n FROM zzz_first;
+CREATE MATERIALIZED VIEW kept AS SELECT id FROM a_on_it, child;
+CREATE INDEX kept_id ON kept (id);
+CREATE FUNCTION a_of_table() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM child; END;
+CREATE FUNCTION rows_of(wanted integer) RETURNS SETOF child LANGUAGE sql AS $$SELECT * FROM child WHERE id = wanted; $$;
+CREATE PROCEDURE do_it() LANGUAGE plpgsql AS $$BEGIN PERFORM 1; END$$;
+CREATE FUNCTION touched() RETURNS trigger LANGUAGE plpgsql AS $body$BEGIN RETURN NEW; END$body$;
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON child FOR EACH ROW WHEN (NEW.other > 3) EXECUTE FUNCTION touched();
+CREATE TRIGGER asleep AFTER DELETE ON child FOR EACH STATEMENT EXECUTE FUNCTION touched();
+ALTER TABLE child DISABLE TRIGGER asleep;
+ALTER TABLE scratch ENABLE ROW LEVEL SECURITY;
+CREATE POLICY readers ON scratch FOR SELECT TO PUBLIC USING (line <> 'secret');
+CREATE POLICY writers ON scratch AS RESTRICTIVE FOR INSERT TO guest WITH CHECK (line IS NOT NULL);
+GRANT SELECT, UPDATE ON child TO guest WITH GRANT OPTION;
+GRANT SELECT ON zzz_first TO PUBLIC;
+GRANT USAGE ON SEQUENCE zebra TO guest;
+)";
+
+constexpr const char* rich_rows = R"(
+INSERT INTO "Parent of all" (name, feeling, s, at, plain, day, price, doc, raw, numbers, texts, bytes, short, long, uid,
+    span, net, fixed, flag, tiny, extra)
+VALUES ('one', 'it''s', 1, '2026-01-31 09:05:00.00025+00', '2026-01-31 09:05:00.5', '2026-02-28', 12345.678,
+    '{"a": [1, null, "é\\n"]}', '{ "kept" :  1 }', '{1,NULL,-3}', '{"a,b","c\"d",NULL,""}', '\x005cff0a', 0.1, 0.1,
+    '00000000-0000-0000-0000-00000000abcd', '1 mon -2 days 03:04:05.6', '10.0.0.1/8', 'ab', true, 7, E'tab\t\\N \\. \r\n'),
+  ('two', 'z"z', 2, 'infinity', '-infinity', 'infinity', 'NaN', 'null', '[]', '{{1,2},{3,4}}', '{}', '', 'NaN', '-Infinity',
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+  (NULL, NULL, 3, '0044-03-15 BC', '0001-01-01', '4713-01-01 BC', 0.000, NULL, NULL, NULL, NULL, NULL, 3.4028235e38,
+    5e-324, NULL, NULL, NULL, '', false, 1, '');
+INSERT INTO child (parent) VALUES (1), (1), (2), (NULL);
+DELETE FROM child WHERE id = 13;
+INSERT INTO circle_a VALUES (1, NULL); INSERT INTO circle_b VALUES (1, 1); UPDATE circle_a SET b = 1;
+INSERT INTO spans VALUES ('[2026-01-01, 2026-01-02)');
+INSERT INTO scratch SELECT 'line ' || n FROM generate_series(1, 3000) n;
+REFRESH MATERIALIZED VIEW kept;
+)";
+
+TEST(PostgresqlArchive, BringsEverythingBack)
+{
+    Server server;
+    // A year before Christ, but for year 0, has no canonical text.
+    std::string rows = rich_rows;
+    rows.replace(rows.find("0044-03-15 BC"), 13, "0001-03-15 BC");
+    server.plain.script(rich_schema);
+    server.plain.script(rows);
+    const auto before = server.dump();
+    ASSERT_GT(before.size(), 3000U);
+    const TestDirectory directory;
+    server.backup(directory / "archive");
+    server.plain.script(
+        "DROP TABLE child CASCADE; DELETE FROM \"Parent of all\"; CREATE TABLE later (a integer); CREATE "
+        "VIEW later_too AS SELECT * FROM later; CREATE TABLE parts (a integer) PARTITION BY LIST (a);"
+        "CREATE TABLE part PARTITION OF parts FOR VALUES IN (1)");
+    server.restore(directory / "archive");
+    const std::string lost = difference(before, server.dump());
+    EXPECT_NE(lost.find("- GRANT SELECT,UPDATE ON TABLE public.child TO guest WITH GRANT OPTION;\n"),
+              std::string::npos);
+    EXPECT_EQ(lost.find("+ "), std::string::npos) << lost; // the rights went with the table, and nothing else
+    server.plain.script("GRANT SELECT, UPDATE ON child TO guest WITH GRANT OPTION");
+    server.restore(directory / "archive"); // over what is there already
+    EXPECT_EQ(difference(before, server.dump()), "");
+
+    // Ids go on where they were.
+    EXPECT_EQ(server.query("INSERT INTO child (parent) VALUES (1) RETURNING id").rows[0][0], 14);
+    EXPECT_EQ(server.query("SELECT nextval('never_used') AS n").rows[0][0], 42);
+}
+
+TEST(PostgresqlArchive, RestoresIntoAnotherSchema)
+{
+    Server first("One \"schema\"");
+    first.plain.script(rich_schema);
+    first.plain.script("INSERT INTO child (other) VALUES (8)");
+    const TestDirectory directory;
+    first.backup(directory / "archive");
+    Server second("other");
+    second.restore(directory / "archive");
+    EXPECT_EQ(second.query("SELECT other, a_of_table() AS n FROM child").rows[0][1], 1);
+    EXPECT_EQ(second.plain.value("SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE "
+                                 "nspname = 'other' AND relkind = 'r'"),
+              first.plain.value("SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE "
+                                "nspname = 'One \"schema\"' AND relkind = 'r'"));
+    EXPECT_EQ(second.plain.value("SELECT count(*) FROM pg_tables WHERE schemaname IN ('One \"schema\"', 'public')"),
+              "0");
+}
+
+void fill_portably(AbstractDatabaseAdapter& database)
+{
+    run(database.setup_schema(WhisperEngineSchema::get_core_schema()));
+    const auto query = [&](std::string sql, Parameters parameters = Parameters()) {
+        return run(database.execute_query(std::move(sql), std::move(parameters)));
+    };
+    query("CREATE TABLE own (number BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE DEFAULT 'it''s', ratio DOUBLE "
+          "PRECISION, since TIMESTAMP, live BOOLEAN NOT NULL DEFAULT TRUE, user_id TEXT REFERENCES users (user_id) ON "
+          "DELETE "
+          "CASCADE)");
+    query("CREATE INDEX own_by_user ON own (user_id, ratio DESC)");
+    query("ALTER TABLE users ADD COLUMN mood TEXT DEFAULT 'calm'");
+    query("INSERT INTO users (user_id, username, mood) VALUES (?, ?, ?)",
+          params(arg("u1"), arg("Ada \xC3\x84 \\N\t\n"), arg("")));
+    query("INSERT INTO users (user_id, username, created_at) VALUES (?, ?, ?)",
+          params(arg("u2"), arg("\xF0\x9F\x98\x80"), arg(timestamp("0001-01-01T00:00:00Z"))));
+    query("INSERT INTO conversations (id, user_id, channel_id, message_content) VALUES (?, 'u1', 'c', ?)",
+          params(arg(std::int64_t(9007199254740993)), arg("m")));
+    query(
+        "INSERT INTO facts (user_id, fact_type, subject, content, confidence_score, verified) VALUES (NULL, 't', 's', "
+        "'c', ?, TRUE)",
+        params(arg(0.1 + 0.2)));
+    query("INSERT INTO messages (message_id, channel_id, user_id, content, timestamp) VALUES (?, 'c', 'u1', 'x', ?)",
+          params(arg(std::numeric_limits<std::int64_t>::max()), arg(timestamp("9999-12-31T23:59:59.999999Z"))));
+    query("INSERT INTO graph_nodes (node_type, node_id, user_id) VALUES ('user', 'u1', 'u1')");
+    query("INSERT INTO relationships (source_id, relationship_type, target_type, target_id) VALUES ('u1', 'KNOWS', "
+          "'user', "
+          "'u2')");
+    query("INSERT INTO own (number, name, ratio, since, user_id) VALUES (?, 'a', ?, ?, 'u1')",
+          params(arg(-5), arg(5e-324), arg(timestamp("2026-01-31T09:05:00.00025Z"))));
+    // Ids that were given and are gone.
+    query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES ('u1', 'joy', 1.0), ('u1', 'joy', 1.0)");
+    query("DELETE FROM emotions");
+}
+
+std::vector<std::string> portable_tables()
+{
+    std::vector<std::string> names{"own"};
+    for (const Table& table : WhisperEngineSchema::get_core_schema().tables)
+        names.push_back(table.name);
+    return names;
+}
+
+std::vector<Rows> content(AbstractDatabaseAdapter& database)
+{
+    std::vector<Rows> all;
+    for (const std::string& table : portable_tables())
+        all.push_back(run(database.execute_query("SELECT * FROM " + table + " ORDER BY 1, 2")).rows);
+    return all;
+}
+
+/// What a restored database must still do.
+void expect_alive(AbstractDatabaseAdapter& database)
+{
+    const auto query = [&](std::string sql) { return run(database.execute_query(std::move(sql))); };
+    run(database.setup_schema(WhisperEngineSchema::get_core_schema()));
+    EXPECT_GT(
+        query("INSERT INTO conversations (user_id, channel_id, message_content) VALUES ('u1', 'c', 'm') RETURNING "
+              "id")
+            .rows[0][0]
+            .as_int(),
+        9007199254740993);
+    EXPECT_EQ(
+        query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES ('u1', 'joy', 0.5) RETURNING id")
+            .rows[0][0],
+        3);
+    EXPECT_EQ(query("INSERT INTO own (number) VALUES (1) RETURNING name").rows[0][0], "it's");
+    EXPECT_STORAGE_ERROR(query("INSERT INTO own (number) VALUES (2)"), constraint_violation);
+    EXPECT_STORAGE_ERROR(query("INSERT INTO own (number, name, user_id) VALUES (2, 'n', 'nobody')"),
+                         constraint_violation);
+    EXPECT_EQ(query("SELECT live FROM own WHERE number = 1").rows[0][0], true);
+    query("DELETE FROM users WHERE user_id = 'u1'"); // by the schema's rules
+    EXPECT_EQ(query("SELECT count(*) FROM messages").rows[0][0], 0);
+    EXPECT_EQ(query("SELECT count(*) FROM relationships").rows[0][0], 0);
+    EXPECT_EQ(query("SELECT count(*) FROM own").rows[0][0], 1);
+}
+
+TEST(PostgresqlArchive, RestoresIntoSqlite)
+{
+    Server server;
+    fill_portably(*server.adapter);
+    const TestDirectory directory;
+    server.backup(directory / "archive");
+    Local local;
+    run(local.adapter->restore_database(directory / "archive"));
+    EXPECT_TRUE(content(*server.adapter) == content(*local.adapter));
+    // Nothing of PostgreSQL is left behind.
+    EXPECT_EQ(local.query("SELECT count(*) FROM sqlite_schema WHERE name LIKE '%postgresql%'").rows[0][0], 0);
+    // The portable schema is the schema itself, CHECKs and all.
+    EXPECT_STORAGE_ERROR(
+        local.query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES ('u2', 'joy', "
+                    "'high')"),
+        type_mismatch);
+    expect_alive(*local.adapter);
+}
+
+TEST(PostgresqlArchive, RestoresWhatSqliteWrote)
+{
+    Local local;
+    fill_portably(*local.adapter);
+    const TestDirectory directory;
+    run(local.adapter->backup_database(directory / "archive"));
+    Server server;
+    server.plain.script(
+        "CREATE TABLE old (a integer); CREATE VIEW on_old AS SELECT * FROM old; CREATE TYPE kept AS ENUM "
+        "('a')");
+    server.restore(directory / "archive");
+    EXPECT_TRUE(content(*server.adapter) == content(*local.adapter));
+    EXPECT_STORAGE_ERROR(server.query("SELECT * FROM old"), not_found);
+    EXPECT_EQ(server.query("SELECT 'a'::kept::text AS k").rows[0][0], "a");
+    expect_alive(*server.adapter);
+}
+
+TEST(PostgresqlArchive, GoesThroughSqliteAndBack)
+{
+    Server server;
+    fill_portably(*server.adapter);
+    server.plain.script(
+        "CREATE TYPE mood AS ENUM ('calm'); CREATE TABLE moods (m mood, n numeric, j jsonb); INSERT INTO "
+        "moods VALUES ('calm', 1.50, '{\"a\": 1}')");
+    const auto before = content(*server.adapter);
+    const TestDirectory directory;
+    server.backup(directory / "one");
+    Local local;
+    run(local.adapter->restore_database(directory / "one"));
+    local.query("ALTER TABLE moods ADD COLUMN later BIGINT DEFAULT 3");
+    run(local.adapter->backup_database(directory / "two"));
+    server.restore(directory / "two");
+    EXPECT_TRUE(content(*server.adapter) == before);
+    const Row moods = server.query("SELECT m, n, j, later FROM moods").rows[0];
+    EXPECT_EQ(moods["m"], "calm");
+    EXPECT_EQ(moods["n"], "1.50");
+    EXPECT_EQ(moods["j"], "{\"a\": 1}");
+    EXPECT_EQ(moods["later"], 3);
+    expect_alive(*server.adapter);
+}
+
+TEST(PostgresqlArchive, WhatAnArchiveCannotHoldIsTold)
+{
+    const TestDirectory directory;
+    const auto refused = [&](const std::string& script, const std::string& words) {
+        Server server;
+        server.plain.script(script);
+        const StorageError error = error_of([&] { server.backup(directory / "archive"); });
+        EXPECT_NE(error.message().find(words), std::string::npos) << error.what();
+        EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+        return std::string(to_string(error.errc()));
+    };
+    EXPECT_EQ(refused("CREATE TABLE parts (a integer) PARTITION BY LIST (a)", "parts is partitioned"), "unsupported");
+    EXPECT_EQ(refused("CREATE TABLE a (x integer); CREATE TABLE b () INHERITS (a)", "b inherits"), "unsupported");
+    EXPECT_EQ(refused("CREATE TABLE a (x integer); CREATE TABLE \"A\" (x integer)", "upper and lower case"),
+              "unsupported");
+    EXPECT_EQ(refused("CREATE TABLE a (x integer, \"X\" integer)", "upper and lower case"), "unsupported");
+    EXPECT_EQ(refused("CREATE TABLE nothing ()", "nothing has no columns"), "unsupported");
+    EXPECT_EQ(refused("CREATE TABLE sqlite_x (a integer)", "SQLite"), "unsupported");
+    EXPECT_EQ(refused("CREATE TABLE late (t timestamptz); INSERT INTO late VALUES ('12026-01-01')", "late"),
+              "type_mismatch");
+}
+
+TEST(PostgresqlArchive, ExtensionsAndOtherSchemasStayAsTheyAre)
+{
+    Server server;
+    server.plain.script(
+        "CREATE EXTENSION pg_trgm; CREATE SCHEMA other; CREATE TABLE other.kept (a integer); INSERT INTO "
+        "other.kept VALUES (1); CREATE TABLE t (a text); CREATE INDEX by_words ON t USING gin (a "
+        "gin_trgm_ops); INSERT INTO t VALUES ('word')");
+    const auto before = server.dump();
+    const TestDirectory directory;
+    server.backup(directory / "archive");
+    server.restore(directory / "archive");
+    EXPECT_EQ(difference(before, server.dump()), "");
+}
+
+TEST(PostgresqlArchive, NothingElsewhereIsTornAway)
+{
+    Server server;
+    server.plain.script("CREATE TABLE t (a integer PRIMARY KEY); INSERT INTO t VALUES (1)");
+    const TestDirectory directory;
+    server.backup(directory / "archive");
+    server.plain.script("INSERT INTO t VALUES (2); CREATE SCHEMA other; CREATE VIEW other.looks_in AS SELECT * FROM t");
+    const auto before = server.dump();
+    const StorageError error = error_of([&] { server.restore(directory / "archive"); });
+    EXPECT_EQ(error.errc(), StorageErrc::constraint_violation);
+    EXPECT_NE(error.message().find("the table t cannot be replaced"), std::string::npos) << error.what();
+    EXPECT_NE(error.message().find("other.looks_in"), std::string::npos) << error.what();
+    EXPECT_EQ(difference(before, server.dump()), "");
+}
+
+TEST(PostgresqlArchive, TablesKeepTheirOwners)
+{
+    Server server;
+    server.plain.script(
+        "CREATE TABLE mine (id serial); ALTER TABLE mine OWNER TO guest; CREATE VIEW v AS SELECT 1 AS one; "
+        "ALTER VIEW v OWNER TO guest; CREATE SEQUENCE s; ALTER SEQUENCE s OWNER TO guest");
+    const auto before = server.dump();
+    const TestDirectory directory;
+    server.backup(directory / "archive");
+    server.restore(directory / "archive");
+    EXPECT_EQ(difference(before, server.dump()), "");
+}
+
+TEST(PostgresqlArchive, RowsThatSomebodyMayNotSeeAreNotLeftOutUnheard)
+{
+    Server server;
+    server.plain.script(
+        "CREATE TABLE secrets (line text); INSERT INTO secrets VALUES ('a'); ALTER TABLE secrets ENABLE "
+        "ROW LEVEL SECURITY; GRANT SELECT ON secrets TO guest; GRANT CREATE ON SCHEMA public TO guest");
+    DatabaseConfig config;
+    config.type = "postgresql";
+    config.connection_string = as_user(server.database.url(), "guest", "guest's").to_string();
+    PostgreSQLAdapter guest(config);
+    run(guest.connect());
+    const TestDirectory directory;
+    EXPECT_STORAGE_ERROR(run(guest.backup_database(directory / "archive")), permission);
+    server.plain.script("ALTER TABLE secrets DISABLE ROW LEVEL SECURITY");
+    run(guest.backup_database(directory / "archive"));
+    EXPECT_STORAGE_ERROR(run(guest.restore_database(directory / "archive")), permission);
+    EXPECT_EQ(server.plain.value("SELECT count(*) FROM secrets"), "1");
+    run(guest.disconnect());
+}
+
+TEST(PostgresqlArchive, ABackupThatIsStoppedLeavesNothing)
+{
+    Server server;
+    server.plain.script("CREATE TABLE t (a integer, b text); INSERT INTO t SELECT n, repeat('x', 200) FROM "
+                        "generate_series(1, 200000) n");
+    const TestDirectory directory;
+    Cancellable<void> backup(server.adapter->backup_database(directory / "archive"));
+    EXPECT_TRUE(eventually([&] {
+        for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
+            if (entry.file_size() > 1'000'000)
+                return true;
+        return false;
+    }));
+    backup.cancel();
+    EXPECT_STORAGE_ERROR(backup.get(), cancelled);
+    EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+    OperationContext soon;
+    soon.deadline = OperationContext::Clock::now() + std::chrono::milliseconds(100);
+    EXPECT_STORAGE_ERROR(run(server.adapter->backup_database(directory / "archive", soon)), timeout);
+    EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+    EXPECT_TRUE(eventually([&] { return run(server.adapter->get_active_connections()) == 0; }));
+    server.backup(directory / "archive");
+}
+
+TEST(PostgresqlArchive, ARestoreThatIsStoppedChangesNothing)
+{
+    Server server;
+    server.plain.script("CREATE TABLE t (a integer, b text); INSERT INTO t SELECT n, repeat('x', 200) FROM "
+                        "generate_series(1, 100000) n");
+    const TestDirectory directory;
+    server.backup(directory / "archive");
+    server.plain.script("DELETE FROM t WHERE a > 10");
+    Cancellable<void> restore(server.adapter->restore_database(directory / "archive"));
+    // Somebody waits for the restore, so it holds its locks.
+    EXPECT_TRUE(eventually([&] {
+        return server.plain.value("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND "
+                                  "relation = (SELECT oid FROM pg_class WHERE relname = 't')") != "0";
+    }));
+    restore.cancel();
+    EXPECT_STORAGE_ERROR(restore.get(), cancelled);
+    EXPECT_EQ(server.query("SELECT count(*) FROM t").rows[0][0], 10);
+    OperationContext soon;
+    soon.deadline = OperationContext::Clock::now() + std::chrono::milliseconds(300);
+    EXPECT_STORAGE_ERROR(run(server.adapter->restore_database(directory / "archive", soon)), timeout);
+    EXPECT_EQ(server.query("SELECT count(*) FROM t").rows[0][0], 10);
+    server.restore(directory / "archive");
+    EXPECT_EQ(server.query("SELECT count(*) FROM t").rows[0][0], 100000);
+}
+
+TEST(PostgresqlArchive, ARestoreWhoseConnectionBreaksChangesNothing)
+{
+    Server server;
+    server.plain.script("CREATE TABLE t (a integer, b text); INSERT INTO t SELECT n, repeat('x', 200) FROM "
+                        "generate_series(1, 100000) n");
+    const TestDirectory directory;
+    server.backup(directory / "archive");
+    server.plain.script("DELETE FROM t WHERE a > 10");
+    auto restore = start(server.adapter->restore_database(directory / "archive"));
+    EXPECT_TRUE(eventually([&] {
+        return server.plain.value("SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE mode = "
+                                  "'AccessExclusiveLock' AND granted AND relation = (SELECT oid FROM pg_class WHERE "
+                                  "relname = 't')") != "0";
+    }));
+    const StorageError error = error_of([&] { wait(std::move(restore)); });
+    EXPECT_EQ(error.errc(), StorageErrc::unavailable) << error.what();
+    EXPECT_EQ(error.outcome(), Outcome::not_applied);
+    EXPECT_EQ(server.query("SELECT count(*) FROM t").rows[0][0], 10);
+}
+
+TEST(PostgresqlArchive, ARestoreWaitsForThoseWhoReadAndHoldsUpNobody)
+{
+    Server server;
+    server.plain.script("CREATE TABLE t (a integer); INSERT INTO t VALUES (1); CREATE VIEW v AS SELECT * FROM t");
+    const TestDirectory directory;
+    server.backup(directory / "archive");
+    PlainConnection reader(server.database.url());
+    reader.script("BEGIN; SELECT * FROM v");
+    auto restore = start(server.adapter->restore_database(directory / "archive"));
+    EXPECT_TRUE(eventually([&] {
+        return server.plain.value("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted") !=
+               "0";
+    }));
+    // Those who come later get their turn before it does.
+    for (int i = 0; i < 5; ++i)
+        server.query("INSERT INTO t VALUES (2)");
+    reader.script("SELECT * FROM t; COMMIT");
+    wait(std::move(restore));
+    EXPECT_EQ(server.query("SELECT count(*) FROM v").rows[0][0], 1);
+}
+
+TEST(PostgresqlArchive, ABackupBesideRestoresIsNeverEmpty)
+{
+    Server server;
+    server.plain.script(
+        "CREATE TABLE a (n integer); INSERT INTO a VALUES (1); CREATE TABLE z (n integer); INSERT INTO z "
+        "VALUES (1)");
+    const TestDirectory directory;
+    server.backup(directory / "archive");
+    auto restores =
+        start([](std::shared_ptr<PostgreSQLAdapter> adapter, std::filesystem::path file) -> awaitable<void> {
+            for (int i = 0; i < 20; ++i)
+                co_await adapter->restore_database(file);
+        }(server.adapter, directory / "archive"));
+    Local local;
+    for (int i = 0; i < 20; ++i) {
+        const std::filesystem::path copy = directory / ("copy" + std::to_string(i));
+        server.backup(copy);
+        run(local.adapter->restore_database(copy));
+        EXPECT_EQ(local.query("SELECT count(*) FROM a, z").rows[0][0], 1);
+    }
+    wait(std::move(restores));
+}
+
+TEST(PostgresqlArchive, AStandbyCanBeBackedUp)
+{
+    TestDatabase database;
+    PlainConnection(database.url()).script("CREATE TABLE t (a integer); INSERT INTO t VALUES (7)");
+    DatabaseConfig config;
+    config.type = "postgresql";
+    config.connection_string = database.standby_url().to_string();
+    PostgreSQLAdapter standby(config);
+    run(standby.connect());
+    const TestDirectory directory;
+    run(standby.backup_database(directory / "archive"));
+    EXPECT_STORAGE_ERROR(run(standby.restore_database(directory / "archive")), permission);
+    run(standby.disconnect());
+    Local local;
+    run(local.adapter->restore_database(directory / "archive"));
+    EXPECT_EQ(local.query("SELECT a FROM t").rows[0][0], 7);
+}
+
+TEST(PostgresqlArchive, WorksThroughAPooler)
+{
+    TestDatabase database;
+    DatabaseConfig config;
+    config.type = "postgresql";
+    config.connection_string = with(database.pgbouncer_url(), "prepared_statements", "false").to_string();
+    PostgreSQLAdapter adapter(config);
+    run(adapter.connect());
+    fill_portably(adapter);
+    const auto before = content(adapter);
+    const TestDirectory directory;
+    run(adapter.backup_database(directory / "archive"));
+    run(adapter.execute_query("DELETE FROM users"));
+    run(adapter.restore_database(directory / "archive"));
+    EXPECT_TRUE(content(adapter) == before);
+    run(adapter.disconnect());
+}
+
+} // namespace
+} // namespace whisperstore::test
