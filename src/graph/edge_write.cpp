@@ -134,16 +134,26 @@ void add_edges(EdgeState& state, const QueryResult& result)
 }
 
 std::vector<Query> write_edges(const std::vector<CheckedRelationship>& relationships, const EdgeState& state,
-                               Timestamp now)
+                               Timestamp now, SqlDialect dialect)
 {
+    // Sorted, so that of two transactions none has what the other one waits for; an edge that is there twice keeps its
+    // order.
+    std::vector<std::pair<EdgeKey, const CheckedRelationship*>> edges;
+    std::set<NodeRef> ends;
+    for (std::size_t i = 0; i < relationships.size(); ++i) {
+        NodeRef from = require(relationships[i].from, state, i, relationships.size());
+        NodeRef to = require(relationships[i].to, state, i, relationships.size());
+        ends.insert({from, to});
+        edges.emplace_back(EdgeKey(std::move(from), relationships[i].type, std::move(to)), &relationships[i]);
+    }
+    std::stable_sort(edges.begin(), edges.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+
     // Goes along with the list, which may name an edge twice.
     std::map<EdgeKey, std::string> known = state.properties;
-    std::vector<Query> list;
-    for (std::size_t i = 0; i < relationships.size(); ++i) {
-        const CheckedRelationship& relationship = relationships[i];
-        NodeRef from = require(relationship.from, state, i, relationships.size());
-        NodeRef to = require(relationship.to, state, i, relationships.size());
-        EdgeKey key(from, relationship.type, to);
+    std::vector<Query> list = lock_nodes(ends, NodeLock::exists, dialect);
+    for (const auto& [key, one] : edges) {
+        const CheckedRelationship& relationship = *one;
+        const auto& [from, type, to] = key;
         const auto before = known.find(key);
         const bool exists = before != known.end();
         const json::object properties = merge_properties(
@@ -153,16 +163,16 @@ std::vector<Query> write_edges(const std::vector<CheckedRelationship>& relations
 
         Query edge =
             query(std::string(insert_edge), params(arg("from_type", to_string(from.type)), arg("from_id", from.id),
-                                                   arg("type", relationship.type), arg("to_type", to_string(to.type)),
+                                                   arg("type", type), arg("to_type", to_string(to.type)),
                                                    arg("to_id", to.id), arg("strength", strength_of(properties)),
                                                    arg("now", timestamp(now)), arg("properties", text)));
         edge.sql += relationship.keep_existing ? keep_edge : count_edge;
         if (merges(relationship)) {
             edge.sql += merge_edge;
             edge.params.add("expected", exists ? Value(before->second) : Value());
-            known[std::move(key)] = text;
+            known[key] = text;
         } else {
-            known.try_emplace(std::move(key), text);
+            known.try_emplace(key, text);
         }
         list.push_back(std::move(edge));
 

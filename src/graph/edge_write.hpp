@@ -40,6 +40,6 @@ void add_edges(EdgeState& state, const QueryResult& result);
 /// missing or an edge whose properties are merged is no longer as `state` says.
 /// Throws StorageError not_found naming an end that a complete `state` does not have.
 std::vector<Query> write_edges(const std::vector<CheckedRelationship>& relationships, const EdgeState& state,
-                               Timestamp now);
+                               Timestamp now, SqlDialect dialect);
 
 } // namespace whisperstore::graph

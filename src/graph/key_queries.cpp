@@ -31,6 +31,22 @@ std::vector<Query> ask_for(const std::string& select, const std::string& conditi
     return list;
 }
 
+std::vector<Query> lock_nodes(const std::set<NodeRef>& nodes, NodeLock lock, SqlDialect dialect)
+{
+    if (dialect == SqlDialect::sqlite)
+        return {};
+    std::vector<Key> keys;
+    for (const NodeRef& node : nodes)
+        keys.push_back(key_of(node));
+    std::sort(keys.begin(), keys.end()); // as the database sorts them
+    std::vector<Query> list =
+        ask_for("SELECT node_type, node_id FROM graph_nodes", "node_type = ? AND node_id = ?", keys);
+    for (Query& one : list)
+        one.sql +=
+            std::string(" ORDER BY node_type, node_id FOR ") + (lock == NodeLock::changes ? "UPDATE" : "KEY SHARE");
+    return list;
+}
+
 Key key_of(const NodeRef& node) { return {std::string(to_string(node.type)), node.id}; }
 
 } // namespace whisperstore::graph

@@ -58,36 +58,45 @@ awaitable<graph::EdgeState> read_state(Database database, const std::vector<grap
     co_return state;
 }
 
-std::vector<Query> plan(const std::vector<GraphNode>& nodes, const graph::NodeState& state)
+std::vector<Query> plan(const std::vector<GraphNode>& nodes, const graph::NodeState& state, SqlDialect dialect)
 {
-    return graph::write_nodes(nodes, state, now());
+    return graph::write_nodes(nodes, state, now(), dialect);
 }
-std::vector<Query> plan(const std::vector<graph::CheckedRelationship>& relationships, const graph::EdgeState& state)
+std::vector<Query> plan(const std::vector<graph::CheckedRelationship>& relationships, const graph::EdgeState& state,
+                        SqlDialect dialect)
 {
-    return graph::write_edges(relationships, state, now());
+    return graph::write_edges(relationships, state, now(), dialect);
+}
+
+/// A list that the database undid for the sake of others (a deadlock), and that may be tried again.
+bool is_undone(const StorageError& error)
+{
+    return error.errc() == StorageErrc::conflict && error.retryable() && error.outcome() == Outcome::not_applied;
 }
 
 /// Reads, decides and writes. The write itself refuses what is no longer as it was read; then everything begins anew.
-/// Whoever is refused was beaten by a write that succeeded, so somebody always gets on.
+/// Whoever is refused or undone was beaten by a write that succeeded, so somebody always gets on.
 template <typename Item>
 awaitable<void> write(Database database, std::vector<Item> items, OperationContext context)
 {
     auto state = co_await read_state(database, items, false, context);
     while (true) {
-        std::vector<Query> writes = plan(items, state);
+        std::vector<Query> writes = plan(items, state, database->dialect());
         if (writes.empty())
             co_return;
         std::exception_ptr refusal;
+        bool undone = false;
         try {
             co_await database->execute_transaction(std::move(writes), context);
             co_return;
         } catch (const StorageError& error) {
-            if (error.errc() != StorageErrc::constraint_violation)
+            undone = is_undone(error);
+            if (!undone && error.errc() != StorageErrc::constraint_violation)
                 throw;
             refusal = std::current_exception();
         }
         auto fresh = co_await read_state(database, items, true, context);
-        if (fresh == state)
+        if (fresh == state && !undone)
             std::rethrow_exception(refusal); // nothing has changed: the refusal had another reason
         state = std::move(fresh);
     }
@@ -171,9 +180,16 @@ awaitable<RelationshipNetwork> network(Database database, std::string user_id, i
 awaitable<bool> remove(Database database, NodeRef node, OperationContext context)
 {
     graph::check_node(node);
-    const std::vector<QueryResult> results =
-        co_await database->execute_transaction(graph::delete_node_queries(node), std::move(context));
-    co_return results.front().row_count > 0;
+    while (true) {
+        try {
+            const std::vector<QueryResult> results =
+                co_await database->execute_transaction(graph::delete_node_queries(node), context);
+            co_return results.front().row_count > 0;
+        } catch (const StorageError& error) {
+            if (!is_undone(error))
+                throw;
+        }
+    }
 }
 
 /// One small read of the graph's tables.

@@ -7,6 +7,7 @@
 #include <whisperstore/core/error.hpp>
 
 #include <algorithm>
+#include <iterator>
 
 namespace whisperstore::graph {
 
@@ -102,11 +103,25 @@ void add_owners(NodeState& state, const QueryResult& result)
         state.owners->insert(std::string(row["user_id"].as_text()));
 }
 
-std::vector<Query> write_nodes(const std::vector<GraphNode>& nodes, const NodeState& state, Timestamp now)
+std::vector<Query> write_nodes(const std::vector<GraphNode>& nodes, const NodeState& state, Timestamp now,
+                               SqlDialect dialect)
 {
+    // Sorted, so that of two transactions none has what the other one waits for, and owners come before what they own;
+    // a node that is there twice keeps its order.
+    std::vector<const GraphNode*> sorted;
+    std::set<NodeRef> there;
+    for (const GraphNode& node : nodes) {
+        sorted.push_back(&node);
+        if (state.nodes.contains(node.node))
+            there.insert(node.node);
+    }
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const GraphNode* a, const GraphNode* b) { return a->node < b->node; });
+
     NodeState known = state; // goes along with the list, which may name a node twice
     std::vector<Query> list;
-    for (const GraphNode& node : nodes) {
+    for (const GraphNode* one : sorted) {
+        const GraphNode& node = *one;
         const bool is_user = node.node.type == NodeType::user;
         const auto found = known.nodes.find(node.node);
         const bool exists = found != known.nodes.end();
@@ -147,7 +162,11 @@ std::vector<Query> write_nodes(const std::vector<GraphNode>& nodes, const NodeSt
             list.push_back(update_edge_owners(node.node));
         known.nodes[node.node] = std::move(result);
     }
-    return list;
+    if (list.empty())
+        return list;
+    std::vector<Query> all = lock_nodes(there, NodeLock::changes, dialect);
+    std::move(list.begin(), list.end(), std::back_inserter(all));
+    return all;
 }
 
 std::vector<Query> delete_node_queries(const NodeRef& node)

@@ -43,7 +43,8 @@ void add_owners(NodeState& state, const QueryResult& result);
 /// A transaction that creates or merges checked nodes; no queries where nothing would change. It fails with a
 /// constraint violation, and changes nothing, when a node is no longer as `state` says or an owner is missing. Throws
 /// StorageError not_found naming an owner that `state` knows to be missing.
-std::vector<Query> write_nodes(const std::vector<GraphNode>& nodes, const NodeState& state, Timestamp now);
+std::vector<Query> write_nodes(const std::vector<GraphNode>& nodes, const NodeState& state, Timestamp now,
+                               SqlDialect dialect);
 
 /// The first query's row_count tells whether there was such a node; triggers take the edges along.
 std::vector<Query> delete_node_queries(const NodeRef& node);

@@ -8,6 +8,7 @@
 #include "servers/postgresql_servers.hpp"
 
 #include <whisperstore/database/postgresql_adapter.hpp>
+#include <whisperstore/database/postgresql_cluster_adapter.hpp>
 #endif
 
 namespace whisperstore::test {
@@ -35,8 +36,17 @@ DatabaseBackend sqlite()
 struct OwnDatabase
 {
     TestDatabase database;
-    std::shared_ptr<PostgreSQLAdapter> adapter;
+    std::shared_ptr<AbstractDatabaseAdapter> adapter;
 };
+
+DatabaseConfig config_of(const ConnectionUrl& url)
+{
+    DatabaseConfig config;
+    config.connection_string = url.to_string();
+    config.pool_size = 4;
+    config.transaction_idle_limit = std::chrono::milliseconds(400);
+    return config;
+}
 
 DatabaseBackend postgresql()
 {
@@ -44,17 +54,29 @@ DatabaseBackend postgresql()
     backend.name = "postgresql";
     backend.make = [](const std::filesystem::path&) {
         const auto own = std::make_shared<OwnDatabase>();
-        DatabaseConfig config;
-        config.type = "postgresql";
-        config.connection_string = own->database.url().to_string();
-        config.pool_size = 4;
-        config.transaction_idle_limit = std::chrono::milliseconds(400);
-        own->adapter = std::make_shared<PostgreSQLAdapter>(config);
+        own->adapter = std::make_shared<PostgreSQLAdapter>(config_of(own->database.url()));
         return std::shared_ptr<AbstractDatabaseAdapter>(own, own->adapter.get());
     };
     // Ten billion rows, one after the other.
     backend.endless_query = "WITH d(i) AS (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) SELECT count(*) "
                             "FROM d a, d b, d c, d e, d f, d g, d h, d j, d k, d l";
+    return backend;
+}
+
+/// Reads go to the standby, the standby is named first, and both must look like one database.
+DatabaseBackend postgresql_cluster()
+{
+    DatabaseBackend backend = postgresql();
+    backend.name = "postgresql_cluster";
+    backend.make = [](const std::filesystem::path&) {
+        const auto own = std::make_shared<OwnDatabase>();
+        ConnectionUrl url = own->database.standby_url();
+        url.hosts.push_back(own->database.url().hosts.front());
+        DatabaseConfig config = config_of(url);
+        config.read_policy = "prefer_replica";
+        own->adapter = std::make_shared<PostgreSQLClusterAdapter>(config);
+        return std::shared_ptr<AbstractDatabaseAdapter>(own, own->adapter.get());
+    };
     return backend;
 }
 #endif
@@ -82,6 +104,7 @@ const std::vector<DatabaseBackend>& database_backends()
 #ifdef WHISPERSTORE_TEST_POSTGRESQL
         list.push_back(postgresql());
         list.push_back(decorated(postgresql()));
+        list.push_back(postgresql_cluster());
 #endif
         return list;
     }();

@@ -19,6 +19,8 @@ struct GraphBackend
     std::string name;
     /// A manager, not initialized, on a graph that lives in `directory` (or is named after it) and is empty at first.
     std::function<std::shared_ptr<GraphDatabaseManager>(const std::filesystem::path& directory)> make;
+    /// What a directory's graphs have elsewhere, while somebody holds it; may be empty.
+    std::function<std::shared_ptr<const void>(const std::filesystem::path& directory)> place;
     friend std::ostream& operator<<(std::ostream& out, const GraphBackend& backend) { return out << backend.name; }
 };
 
@@ -48,6 +50,7 @@ protected:
     NetworkEdge edge(const std::string& user, const NodeRef& from, const std::string& type, const NodeRef& to);
 
     TestDirectory directory;
+    std::shared_ptr<const void> place;
     std::shared_ptr<GraphDatabaseManager> graph;
 };
 

@@ -25,6 +25,8 @@ json::object object(const std::string& text) { return parse_json_object(text, "t
 
 void Graph::SetUp()
 {
+    if (GetParam().place)
+        place = GetParam().place(directory.path());
     graph = GetParam().make(directory.path());
     run(graph->initialize());
 }

@@ -116,7 +116,7 @@ std::shared_ptr<Connection> Pool::choose_free(Decision& decision)
 {
     for (std::size_t i = 0; i < members_.size();) {
         Member& member = members_[i];
-        if (!member.leased && member.connection->depth() == 0) {
+        if (!member.leased && member.depth() == 0) {
             if (!member.connection->is_gone())
                 return member.connection;
             ++lost_;
@@ -135,7 +135,7 @@ std::shared_ptr<Connection> Pool::choose(const Request& request, Decision& decis
     const Request::Sharing sharing = request.sharing();
     if (sharing == Request::Sharing::packed) {
         for (const Member& member : members_) {
-            const std::size_t depth = member.connection->depth();
+            const std::size_t depth = member.depth();
             if (!member.leased && depth > 0 && depth < packed_depth && !member.connection->is_slow())
                 return member.connection;
         }
@@ -146,7 +146,7 @@ std::shared_ptr<Connection> Pool::choose(const Request& request, Decision& decis
     std::shared_ptr<Connection> best;
     std::size_t least = most_depth;
     for (const Member& member : members_) {
-        const std::size_t depth = member.connection->depth();
+        const std::size_t depth = member.depth();
         if (member.leased || depth >= least || member.connection->is_slow())
             continue;
         least = depth;
@@ -171,6 +171,13 @@ void Pool::want_more(Decision& decision)
     wanted_ = decision.opens;
 }
 
+Pool::Member* Pool::member_of(const std::shared_ptr<Connection>& connection) noexcept
+{
+    const auto found = std::find_if(members_.begin(), members_.end(),
+                                    [&](const Member& member) { return member.connection == connection; });
+    return found == members_.end() ? nullptr : &*found;
+}
+
 void Pool::serve_line(Decision& decision)
 {
     wanted_ = decision.opens;
@@ -188,6 +195,7 @@ void Pool::serve_line(Decision& decision)
             if (!connection)
                 break;
             line_.pop_front();
+            ++member_of(connection)->coming;
             decision.sends.emplace_back(std::move(connection), std::move(request));
             // What was decided counts as done for the next in line only once it is sent.
             if (!line_.empty())
@@ -202,16 +210,14 @@ void Pool::serve_line(Decision& decision)
             if (!connection)
                 break;
             line_.pop_front();
-            for (Member& member : members_)
-                if (member.connection == connection)
-                    member.leased = true;
+            member_of(connection)->leased = true;
             decision.leases.emplace_back(std::move(connection), std::move(wants));
         }
     }
     opening_ += decision.opens;
     wanted_ = 0;
     if (closed_) {
-        const auto busy = [](const Member& member) { return member.leased || member.connection->depth() > 0; };
+        const auto busy = [](const Member& member) { return member.leased || member.depth() > 0; };
         decision.closed = opening_ == 0 && std::none_of(members_.begin(), members_.end(), busy);
     }
 }
@@ -240,9 +246,12 @@ void Pool::carry_out(Decision decision)
         Decision next;
         {
             const std::lock_guard lock(mutex_);
+            for (const auto& [connection, request] : decision.sends)
+                if (Member* member = member_of(connection)) // it may have broken at once
+                    --member->coming;
             if (decision.closed)
                 ended.swap(closing_);
-            if (sent && !line_.empty())
+            if (sent && (!line_.empty() || closed_))
                 serve_line(next);
         }
         for (const auto& job : ended)
@@ -269,9 +278,8 @@ void Pool::give_back(const std::shared_ptr<Connection>& connection) noexcept
 {
     {
         const std::lock_guard lock(mutex_);
-        for (Member& member : members_)
-            if (member.connection == connection)
-                member.leased = false;
+        if (Member* member = member_of(connection))
+            member->leased = false;
     }
     changed();
 }

@@ -79,6 +79,8 @@ private:
     {
         std::shared_ptr<Connection> connection;
         bool leased = false;
+        std::size_t coming = 0; ///< chosen for it and not sent yet: nobody may lease it meanwhile
+        std::size_t depth() const noexcept { return connection->depth() + coming; }
     };
     using Line = std::deque<std::shared_ptr<Job>>;
     /// What to do once the lock is released.
@@ -96,6 +98,7 @@ private:
     std::shared_ptr<Connection> choose(const Request& request, Decision& decision);
     std::shared_ptr<Connection> choose_free(Decision& decision);
     void serve_line(Decision& decision);
+    Member* member_of(const std::shared_ptr<Connection>& connection) noexcept;
     void sweep(Decision& decision);
     void want_more(Decision& decision);
     void carry_out(Decision decision);
