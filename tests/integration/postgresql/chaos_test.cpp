@@ -78,13 +78,13 @@ protected:
         return outcome;
     }
 
-    void write(std::initializer_list<std::int64_t> ids, const std::function<void()>& call)
+    void write(const std::vector<std::int64_t>& ids, const std::function<void()>& call)
     {
         const std::optional<Outcome> outcome = attempt(allowed_for_writes, call);
         for (const std::int64_t id : ids)
             (!outcome ? present : *outcome == Outcome::not_applied ? absent : together_or_not).insert(id);
         if (outcome == Outcome::unknown)
-            groups.emplace_back(ids);
+            groups.push_back(ids);
         if (outcome == Outcome::applied)
             ADD_FAILURE() << "nothing here can be known to have happened and fail";
     }
@@ -108,6 +108,16 @@ protected:
             Transaction transaction = run(db.begin_transaction(soon()));
             run(transaction.execute_query(scoped.sql, scoped.params, soon()));
             run(transaction.commit(soon()));
+        });
+        std::vector<std::int64_t> rows{++last_id, ++last_id, ++last_id};
+        write(rows, [&] {
+            std::size_t given = 0;
+            const auto next = [&]() -> std::optional<std::vector<Value>> {
+                if (given == rows.size())
+                    return std::nullopt;
+                return std::vector<Value>(1, Value(rows[given++]));
+            };
+            run(db.bulk_load("kept", std::vector<std::string>(1, "id"), next, soon()));
         });
     }
 
