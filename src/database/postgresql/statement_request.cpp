@@ -3,6 +3,8 @@
 #include "database/postgresql/log_position.hpp"
 #include "database/postgresql/sqlstate.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace whisperstore::postgresql {
@@ -166,6 +168,7 @@ int StatementRequest::send(Connection& connection)
     at_ = 0;
     leading_ = 0;
     synced_ = false;
+    whole_ = false;
     if (phase_ == Phase::undo) {
         send_control(connection, "ROLLBACK TO SAVEPOINT whisperstore_statement");
         send_control(connection, "RELEASE SAVEPOINT whisperstore_statement");
@@ -197,6 +200,7 @@ int StatementRequest::send(Connection& connection)
     if (settings_.savepoint)
         send_control(connection, "RELEASE SAVEPOINT whisperstore_statement");
     connection.send_sync();
+    whole_ = true;
     const bool asks = settings_.want_position && phase_ == Phase::execute;
     if (asks) {
         require_sent(connection.link(), PQsendQueryParams(connection.link(), log_position_sql.data(), 0, nullptr,
@@ -383,9 +387,23 @@ Request::Next StatementRequest::turn_ended(Connection& connection)
     return Next::done;
 }
 
+namespace {
+
+/// Other statements may commit while they run: procedures, VACUUM, CREATE DATABASE.
+bool commits_with_sync(std::string_view keyword)
+{
+    constexpr std::array plain{"INSERT", "UPDATE", "DELETE", "MERGE", "SELECT", "WITH", "VALUES"};
+    return std::find(plain.begin(), plain.end(), keyword) != plain.end();
+}
+
+} // namespace
+
 Request::Next StatementRequest::lost(const Broken& broken, bool not_begun)
 {
-    const bool harmless = phase_ == Phase::describe || bound_.statement->only_reads() || (not_begun && !executed_);
+    // Without its Sync, the last of what libpq was to send, the server commits nothing.
+    const bool unsent = !whole_ && commits_with_sync(bound_.statement->translated().keyword);
+    const bool harmless =
+        phase_ == Phase::describe || bound_.statement->only_reads() || unsent || (not_begun && !executed_);
     if (synced_ && executed_ && !failure_)
         return Next::done; // only the position is missing
     if (settings_.leased) {

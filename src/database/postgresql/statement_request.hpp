@@ -86,6 +86,7 @@ private:
     bool synced_ = false;                            // the statement's own Sync was answered
     bool executed_ = false;
     bool inside_ = false;                        // a transaction: it ends with its connection
+    bool whole_ = false;                         // all of it, its own Sync included, was given to libpq
     bool unprepared_ = false;                    // it was preparing that failed
     bool mend_ = false;                          // after the undoing: once more
     bool fresh_ = false;                         // described by this request
