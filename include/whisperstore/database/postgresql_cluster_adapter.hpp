@@ -65,10 +65,11 @@ struct PostgreSQLTopology
 /// **Reads** (execute_query(), lists and streams that certainly only read) go by `read_policy`: `primary`;
 /// `prefer_replica`, each replica in its turn, and the primary where none qualifies; `nearest`, the lowest latency of
 /// all within a quarter. A replica qualifies when its state is at most `max_replica_lag` old, and not older than the
-/// session's own last write: the session holds the primary's place in the log after it. One that is just behind is
-/// waited for, 20 ms at most, and at most once a second in vain. Where a write's place is not known (its answer was
-/// lost) the session reads from the primary until that has been asked again. After a failover without synchronous
-/// replication the session's rows may be lost; then it reads what the new primary has.
+/// session's own last write: the session holds the primary's place in the log after it. One that is
+/// just behind is waited for, 20 ms at most, as long as that is seldom in vain. So calls of one user share a session,
+/// and those of different users do not: what others wrote a moment ago is then no reason to wait. Where a write's place
+/// is not known (its answer was lost) the session reads from the primary until that has been asked again. After a
+/// failover without synchronous replication the session's rows may be lost; then it reads what the new primary has.
 ///
 /// **Failover**: new work waits for a primary until the caller's deadline, or `failover_limit` where there is none, and
 /// ends as `timeout` or `unavailable`. What was certainly not applied is done again, reads on any server. A commit that

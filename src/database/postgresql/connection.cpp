@@ -13,7 +13,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <utility>
 
 namespace whisperstore::postgresql {
@@ -23,8 +26,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t statements_kept = 512;
-// A request that takes longer keeps others from being put behind it.
-constexpr std::int64_t slow_after = 2'000'000; // nanoseconds
 // A connection that answered so lately is taken to be there.
 constexpr auto fresh = std::chrono::milliseconds(2);
 // A cancel request may reach the server before the statement it is for: it is sent again, and in the end we go.
@@ -102,7 +103,8 @@ Connection::Connection(Surroundings surroundings, Link link)
     : surroundings_(std::move(surroundings)),
       link_(std::move(link)),
       cancel_(PQgetCancel(link_.get())),
-      watched_(PQsocket(link_.get()))
+      watched_(PQsocket(link_.get())),
+      is_tcp_(!surroundings_.host.host.starts_with('/'))
 {
     PQsetNoticeReceiver(link_.get(), &Connection::on_notice, this);
 }
@@ -134,11 +136,11 @@ void Connection::on_notice(void* self, const PGresult* result) noexcept
     }
 }
 
-bool Connection::is_slow() const noexcept
+bool Connection::is_slow(std::chrono::nanoseconds patience) const noexcept
 {
     if (slow_.load(std::memory_order_acquire) > 0)
         return true;
-    return depth() > 0 && nanoseconds(Clock::now()) - first_since_.load(std::memory_order_relaxed) > slow_after;
+    return depth() > 0 && nanoseconds(Clock::now()) - first_since_.load(std::memory_order_relaxed) > patience.count();
 }
 
 bool Connection::is_gone()
@@ -230,6 +232,8 @@ void Connection::submit(const std::shared_ptr<Request>& request)
     {
         const std::lock_guard lock(mutex_);
         request->set_connection(shared_from_this());
+        if (!broken_ && !pipeline_.empty())
+            hold_back();
         depth_.fetch_add(1, std::memory_order_acq_rel);
         if (request->sharing() == Request::Sharing::alone)
             slow_.fetch_add(1, std::memory_order_acq_rel);
@@ -247,6 +251,30 @@ void Connection::submit(const std::shared_ptr<Request>& request)
             watch_abort();
     }
     after(std::move(ended), nullptr);
+}
+
+/// The server is at work: what callers send until the event loop has come round goes out together. That saves both
+/// sides a wake-up for each.
+void Connection::hold_back()
+{
+    if (corked_ || !is_tcp_ || !watched_.context())
+        return;
+    const int on = 1;
+    if (::setsockopt(PQsocket(link_.get()), IPPROTO_TCP, TCP_CORK, &on, sizeof(on)) != 0)
+        return; // then each goes out by itself
+    corked_ = true;
+    asio::post(watched_.executor(), [self = shared_from_this()] { self->let_go(); });
+}
+
+void Connection::let_go()
+{
+    const std::lock_guard lock(mutex_);
+    corked_ = false;
+    if (broken_)
+        return;
+    const int off = 0;
+    if (::setsockopt(PQsocket(link_.get()), IPPROTO_TCP, TCP_CORK, &off, sizeof(off)) != 0)
+        log(LogLevel::warning, "what was held back goes out late: TCP_CORK cannot be cleared");
 }
 
 void Connection::send(const std::shared_ptr<Request>& request, Ended& ended)

@@ -76,8 +76,8 @@ public:
 
     /// Requests in it.
     std::size_t depth() const noexcept { return depth_.load(std::memory_order_acquire); }
-    /// Somebody in it may take long, or takes longer than thought.
-    bool is_slow() const noexcept;
+    /// Somebody in it may take long, or has been at work for longer than that.
+    bool is_slow(std::chrono::nanoseconds patience) const noexcept;
     bool is_broken() const noexcept { return broken_flag_.load(std::memory_order_acquire); }
     /// Of a connection at rest: whether the server has closed it meanwhile, as far as it can be seen.
     bool is_gone();
@@ -139,6 +139,8 @@ private:
     void leave(const std::shared_ptr<Request>& request, Request::Next next, Ended& ended);
     void stop_first();
     void send_cancel();
+    void hold_back();
+    void let_go();
     void cancelled();
     void watch_abort();
     void give_up_behind(Ended& ended);
@@ -170,6 +172,8 @@ private:
     bool unreplicated_ = false;
 
     SocketWatch watched_;
+    const bool is_tcp_;
+    bool corked_ = false;
     std::uint64_t watch_ = 0; // numbers the watches, so that late calls of earlier ones are told
     bool reading_ = false;
     bool writing_ = false;

@@ -15,7 +15,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Reads on one connection before the next one is used.
-constexpr std::size_t packed_depth = 16;
+constexpr std::size_t packed_depth = 24;
+// Whatever is at work longer than that keeps others from being put behind it: reads, and writes, which wait for the
+// disk.
+constexpr auto read_patience = std::chrono::milliseconds(2);
+constexpr auto write_patience = std::chrono::milliseconds(10);
 // Anything on one connection.
 constexpr std::size_t most_depth = 64;
 // After a connection could not be opened beside others that stand.
@@ -136,7 +140,7 @@ std::shared_ptr<Connection> Pool::choose(const Request& request, Decision& decis
     if (sharing == Request::Sharing::packed) {
         for (const Member& member : members_) {
             const std::size_t depth = member.depth();
-            if (!member.leased && depth > 0 && depth < packed_depth && !member.connection->is_slow())
+            if (!member.leased && depth > 0 && depth < packed_depth && !member.connection->is_slow(read_patience))
                 return member.connection;
         }
     }
@@ -145,9 +149,10 @@ std::shared_ptr<Connection> Pool::choose(const Request& request, Decision& decis
     // Behind others, where that cannot be long.
     std::shared_ptr<Connection> best;
     std::size_t least = most_depth;
+    const auto patience = sharing == Request::Sharing::spread ? write_patience : read_patience;
     for (const Member& member : members_) {
         const std::size_t depth = member.depth();
-        if (member.leased || depth >= least || member.connection->is_slow())
+        if (member.leased || depth >= least || member.connection->is_slow(patience))
             continue;
         least = depth;
         best = member.connection;

@@ -53,6 +53,12 @@ const void* SocketWatch::context() const
     return state_->context;
 }
 
+asio::any_io_executor SocketWatch::executor() const
+{
+    const std::lock_guard lock(state_->mutex);
+    return state_->descriptor ? asio::any_io_executor(state_->descriptor->get_executor()) : asio::any_io_executor();
+}
+
 void SocketWatch::move_to(const asio::any_io_executor& executor)
 {
     leave();

@@ -25,6 +25,8 @@ public:
 
     /// Where it is registered: the execution context, or null.
     const void* context() const;
+    /// Of that context; empty where it is registered nowhere.
+    boost::asio::any_io_executor executor() const;
     /// Throws boost::system::system_error.
     void move_to(const boost::asio::any_io_executor& executor);
     /// Ends what waits.

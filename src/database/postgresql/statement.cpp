@@ -6,8 +6,10 @@ namespace whisperstore::postgresql {
 
 namespace {
 
-// What others may wait behind in a pipeline.
-constexpr std::int64_t short_time = 1'000'000; // nanoseconds
+// What others may wait behind in a pipeline, in nanoseconds. A write waits for the disk, most of the time together with
+// others.
+constexpr std::int64_t short_read = 1'000'000;
+constexpr std::int64_t short_write = 8'000'000;
 
 std::string next_name()
 {
@@ -64,7 +66,7 @@ void Statement::took(std::chrono::nanoseconds time) noexcept
 bool Statement::is_short() const noexcept
 {
     const std::int64_t average = average_.load(std::memory_order_relaxed);
-    return average >= 0 && average < short_time;
+    return average >= 0 && average < (only_reads_ ? short_read : short_write);
 }
 
 std::shared_ptr<Statement> StatementCache::get(const std::string& sql)

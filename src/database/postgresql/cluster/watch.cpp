@@ -21,13 +21,17 @@ using std::chrono::milliseconds;
 constexpr auto probe_interval = std::chrono::seconds(1);
 /// While there is no primary.
 constexpr auto search_interval = milliseconds(50);
-/// While somebody waits for a replica.
-constexpr auto place_interval = milliseconds(2);
+/// Between probes, where reads go to replicas: how far they are. So who wrote longer ago need not wait.
+constexpr auto place_interval = milliseconds(200);
+/// The same while somebody waits for a replica.
+constexpr auto short_place_interval = milliseconds(2);
 constexpr auto probe_limit = std::chrono::seconds(2);
 /// A replica that is not there within this is read from later; longer than streaming takes, and short for a caller.
 constexpr auto catch_up_limit = milliseconds(20);
-/// After waiting in vain.
-constexpr auto no_waiting = std::chrono::seconds(1);
+/// Where waiting is mostly in vain it is tried so often all the same.
+constexpr auto next_attempt = milliseconds(250);
+/// The weight of an attempt among all before it.
+constexpr double attempt_weight = 1.0 / 16;
 constexpr auto look_up_interval = std::chrono::seconds(5);
 
 constexpr std::string_view place_sql = "SELECT coalesce(pg_last_wal_replay_lsn(), '0/0')";
@@ -97,6 +101,7 @@ awaitable<std::string> ask(std::shared_ptr<Connection> connection, std::string_v
 Watch::Watch(Surroundings common, ReadPolicy policy, milliseconds max_replica_lag, Changed changed)
     : common_(std::move(common)),
       probe_options_(options_for_probes(*common_.options)),
+      policy_(policy),
       changed_(std::move(changed)),
       topology_(policy, max_replica_lag, Clock::now())
 {
@@ -262,14 +267,17 @@ awaitable<void> Watch::rest(std::size_t node)
 Watch::Clock::duration Watch::pause(std::size_t node) const
 {
     const std::lock_guard lock(mutex_);
-    if (asks_for_place(node))
-        return place_interval;
-    return topology_.writer() ? Clock::duration(probe_interval) : search_interval;
+    if (!topology_.writer())
+        return search_interval;
+    if (!asks_for_place(node))
+        return probe_interval;
+    return waiting_for_replicas_ > 0 ? short_place_interval : place_interval;
 }
 
+/// Between whole probes.
 bool Watch::asks_for_place(std::size_t node) const
 {
-    return waiting_for_replicas_ > 0 && topology_.role(node) == NodeRole::replica;
+    return policy_ != ReadPolicy::primary && topology_.role(node) == NodeRole::replica;
 }
 
 /// A single address may lead to any server of a cluster.
@@ -525,10 +533,22 @@ awaitable<void> Watch::changed_since(std::uint64_t version, OperationContext con
     co_await Job::wait(waiter, std::move(submit), std::move(context));
 }
 
-bool Watch::is_worth_waiting() const
+bool Watch::is_worth_waiting()
 {
     const std::lock_guard lock(mutex_);
-    return Clock::now() >= no_waiting_until_;
+    if (catching_up_ >= 0.5)
+        return true;
+    const Clock::time_point now = Clock::now();
+    if (now < next_attempt_)
+        return false;
+    next_attempt_ = now + next_attempt;
+    return true;
+}
+
+void Watch::note_attempt(bool caught_up)
+{
+    const std::lock_guard lock(mutex_);
+    catching_up_ += ((caught_up ? 1.0 : 0.0) - catching_up_) * attempt_weight;
 }
 
 awaitable<std::optional<std::size_t>> Watch::caught_up(LogPosition written, OperationContext context)
@@ -555,12 +575,13 @@ awaitable<std::optional<std::size_t>> Watch::caught_up(LogPosition written, Oper
     const OperationContext limited = context.limited_to(catch_up_limit);
     const Asking asking(*this);
     wake_all();
-    bool in_vain = false;
-    while (!in_vain) {
+    while (true) {
         const std::uint64_t seen = version();
         const ReaderChoice choice = choose_reader(written);
-        if (choice.node && is_replica(*choice.node))
+        if (choice.node && is_replica(*choice.node)) {
+            note_attempt(true);
             co_return choice.node;
+        }
         if (!choice.replica_behind)
             co_return std::nullopt;
         try {
@@ -568,11 +589,10 @@ awaitable<std::optional<std::size_t>> Watch::caught_up(LogPosition written, Oper
         } catch (const StorageError& error) {
             if (error.errc() != StorageErrc::timeout || context.expired())
                 throw;
-            in_vain = true;
+            break;
         }
     }
-    const std::lock_guard lock(mutex_);
-    no_waiting_until_ = Clock::now() + no_waiting;
+    note_attempt(false);
     co_return std::nullopt;
 }
 

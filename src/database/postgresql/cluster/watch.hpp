@@ -60,8 +60,8 @@ public:
     std::uint64_t version() const;
     /// Returns when the state is another than that. Throws timeout, cancelled, closed.
     awaitable<void> changed_since(std::uint64_t version, OperationContext context);
-    /// Whether waiting for a replica to catch up has been of use lately.
-    bool is_worth_waiting() const;
+    /// Whether waiting for a replica to catch up has been of use lately; or it is time to see whether it is again.
+    bool is_worth_waiting();
     /// Waits for a replica that has replayed what the session wrote; none when that takes too long.
     awaitable<std::optional<std::size_t>> caught_up(LogPosition written, OperationContext context);
 
@@ -96,6 +96,7 @@ private:
     void wake_all();
     /// Tells what has changed. Called with the lock, which it releases.
     void tell(std::unique_lock<std::mutex> lock);
+    void note_attempt(bool caught_up);
     bool stopped() const;
     Clock::duration pause(std::size_t node) const;
     bool asks_for_place(std::size_t node) const;
@@ -103,6 +104,7 @@ private:
 
     const Surroundings common_;
     const std::shared_ptr<const Options> probe_options_;
+    const ReadPolicy policy_;
     const Changed changed_;
 
     mutable std::mutex mutex_;
@@ -112,7 +114,8 @@ private:
     std::vector<std::shared_ptr<Job>> waiting_;
     std::uint64_t version_ = 0;
     std::size_t waiting_for_replicas_ = 0;
-    Clock::time_point no_waiting_until_{};
+    double catching_up_ = 1; ///< share of the attempts to wait for a replica that were not in vain, of late
+    Clock::time_point next_attempt_{};
     bool stopped_ = false;
 };
 
