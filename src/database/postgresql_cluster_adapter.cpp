@@ -188,6 +188,22 @@ std::vector<std::string> PostgreSQLClusterAdapter::endpoints() const
     return names;
 }
 
+json::object PostgreSQLClusterAdapter::get_details() const
+{
+    json::object out;
+    out["topology"] = topology().to_json();
+    return out;
+}
+
+std::string PostgreSQLClusterAdapter::get_trouble() const
+{
+    std::string trouble;
+    for (const PostgreSQLNode& node : topology().nodes)
+        if (!node.problem.empty())
+            trouble += (trouble.empty() ? "" : "; ") + node.name + " is not used: " + node.problem;
+    return trouble;
+}
+
 PostgreSQLTopology PostgreSQLClusterAdapter::topology() const
 {
     const auto router = std::static_pointer_cast<ClusterRouter>(impl_->operations->router("topology"));

@@ -165,8 +165,8 @@ bool Connection::is_gone()
     return true;
 }
 
-const std::string& Connection::name_of(const std::shared_ptr<Statement>& statement,
-                                       const std::shared_ptr<const Description>& description, bool& prepare)
+const Connection::Prepared& Connection::prepared(const std::shared_ptr<Statement>& statement,
+                                                 const std::shared_ptr<const Description>& description, bool& prepare)
 {
     const auto [entry, added] = prepared_.try_emplace(statement.get());
     prepare = added || !description || entry->second.description != description;
@@ -175,14 +175,18 @@ const std::string& Connection::name_of(const std::shared_ptr<Statement>& stateme
         ++names_in_use_;
         entry->second.statement = statement;
         entry->second.description = description;
+        entry->second.confirmed = false;
     }
-    return entry->second.name;
+    return entry->second;
 }
 
 void Connection::described(const Statement& statement, const std::shared_ptr<const Description>& description)
 {
-    if (const auto entry = prepared_.find(&statement); entry != prepared_.end())
-        entry->second.description = description;
+    const auto entry = prepared_.find(&statement);
+    if (entry == prepared_.end() || (entry->second.description && entry->second.description != description))
+        return; // prepared in another way meanwhile
+    entry->second.description = description;
+    entry->second.confirmed = true;
 }
 
 void Connection::forget(const Statement& statement) { prepared_.erase(&statement); }

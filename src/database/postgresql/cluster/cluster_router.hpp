@@ -19,6 +19,7 @@ struct ClusterSettings
     ReadPolicy policy = ReadPolicy::primary;
     std::chrono::milliseconds max_replica_lag{10'000};
     std::chrono::milliseconds failover_limit{30'000}; ///< for calls without a deadline
+    LookUp look_up = look_up_addresses;
     /// Throws StorageError invalid_argument.
     static ClusterSettings of(const DatabaseConfig& config);
 };
