@@ -26,8 +26,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t statements_kept = 512;
-// A connection that answered so lately is taken to be there.
-constexpr auto fresh = std::chrono::milliseconds(2);
 // A cancel request may reach the server before the statement it is for: it is sent again, and in the end we go.
 constexpr auto cancel_again = std::chrono::milliseconds(100);
 constexpr auto cancel_grace = std::chrono::seconds(2);
@@ -149,9 +147,6 @@ bool Connection::is_gone()
     if (broken_)
         return true;
     if (!pipeline_.empty())
-        return false;
-    // Asking costs a system call: not when it has just answered.
-    if (Clock::now() - last_answer_ < fresh)
         return false;
     pollfd ready{PQsocket(link_.get()), POLLIN, 0};
     if (::poll(&ready, 1, 0) <= 0)
