@@ -15,6 +15,9 @@ bool is_there(const std::filesystem::path& path)
     return std::filesystem::exists(path, error) || error;
 }
 
+constexpr std::string_view nothing_there =
+    ": `whisperstore import FILE.jsonl` imports messages, `whisperstore init` makes empty stores";
+
 /// Reading must not create anything, so it needs something to read.
 void require_data(const StorageConfiguration& configuration)
 {
@@ -103,6 +106,9 @@ OpenStorage Invocation::open(const AdaptiveConfigManager& manager, StorageConfig
     try {
         return OpenStorage(runtime_, run(initialize_storage_layer(std::move(configuration), context())));
     } catch (const StorageError& error) {
+        // 3D000: there is no such database, which nothing of ours makes.
+        if (access == Access::read && error.errc() == StorageErrc::not_found && error.native_code() != "3D000")
+            throw advised(error, nothing_there);
         if (error.errc() == StorageErrc::unsupported && !manager.laptop_defaults())
             throw advised(error,
                           "; --data-dir DIR or WHISPERENGINE_DATA_DIR=DIR keeps everything in local files instead");

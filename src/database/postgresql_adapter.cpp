@@ -124,6 +124,22 @@ ConnectionPoolStats PostgreSQLAdapter::pool_stats() const
     return out;
 }
 
+json::object PostgreSQLAdapter::get_details() const
+{
+    const ConnectionPoolStats stats = pool_stats();
+    json::object connections;
+    connections["open"] = stats.open;
+    connections["busy"] = stats.busy;
+    connections["leased"] = stats.leased;
+    connections["waiting"] = stats.waiting;
+    connections["opened"] = stats.opened;
+    connections["lost"] = stats.lost;
+    connections["refused"] = stats.refused;
+    json::object out;
+    out["connections"] = std::move(connections);
+    return out;
+}
+
 awaitable<std::size_t> PostgreSQLAdapter::get_pool_size()
 {
     impl_->operations->router("get_pool_size");

@@ -19,12 +19,13 @@ std::shared_ptr<Operations> make_operations(const DatabaseConfig& config, Logger
     auto options = postgresql::Options::of(config);
     const ClusterSettings settings = ClusterSettings::of(config);
     Operations::MakeRouter make_router = [shared = std::make_shared<const postgresql::Options>(options), settings,
+                                          session = std::make_shared<Session>(),
                                           logger](std::shared_ptr<postgresql::Background> background) {
         postgresql::Surroundings common;
         common.options = shared;
         common.background = std::move(background);
         common.logger = logger;
-        return std::make_shared<ClusterRouter>(std::move(common), settings);
+        return std::make_shared<ClusterRouter>(std::move(common), settings, session);
     };
     return std::make_shared<Operations>(backend, std::move(options), std::move(make_router));
 }
@@ -185,6 +186,22 @@ std::vector<std::string> PostgreSQLClusterAdapter::endpoints() const
     for (const HostPort& host : impl_->operations->options().hosts)
         names.push_back(host.to_string());
     return names;
+}
+
+json::object PostgreSQLClusterAdapter::get_details() const
+{
+    json::object out;
+    out["topology"] = topology().to_json();
+    return out;
+}
+
+std::string PostgreSQLClusterAdapter::get_trouble() const
+{
+    std::string trouble;
+    for (const PostgreSQLNode& node : topology().nodes)
+        if (!node.problem.empty())
+            trouble += (trouble.empty() ? "" : "; ") + node.name + " is not used: " + node.problem;
+    return trouble;
 }
 
 PostgreSQLTopology PostgreSQLClusterAdapter::topology() const

@@ -22,7 +22,7 @@ awaitable<json::object> StorageMetricsCollector::collect_database_metrics(Operat
     out["query_response_time_avg"] = co_await database_.get_avg_response_time();
     out["total_queries_executed"] = count(co_await database_.get_query_count());
     out["error_rate"] = co_await database_.get_error_rate();
-    json::object extended;
+    json::object extended = database_.get_details();
     extended["database_type"] = database_.database_type();
     out["extended"] = std::move(extended);
     co_return out;

@@ -96,6 +96,8 @@ public:
     std::string_view database_type() const noexcept override { return inner().database_type(); }
     SqlDialect dialect() const noexcept override { return inner().dialect(); }
     std::vector<std::string> endpoints() const override { return inner().endpoints(); }
+    json::object get_details() const override { return inner().get_details(); }
+    std::string get_trouble() const override { return inner().get_trouble(); }
     awaitable<std::size_t> get_pool_size() override { return inner().get_pool_size(); }
     awaitable<std::size_t> get_active_connections() override { return inner().get_active_connections(); }
     awaitable<double> get_avg_response_time() override { return inner().get_avg_response_time(); }

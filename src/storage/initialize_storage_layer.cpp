@@ -60,15 +60,31 @@ std::string how_to_start(const std::string& type)
     return {};
 }
 
+StorageError advised(const StorageError& error, const std::string& advice)
+{
+    ErrorDetails details{error.backend(), error.operation(), error.native_code(), error.outcome(), error.retryable()};
+    return StorageError(error.errc(), error.message() + advice, std::move(details));
+}
+
+/// What to do about a server that answers, but not as it should.
+std::string how_to_enter(const StorageError& error)
+{
+    if (error.native_code() == "3D000")
+        return "; create it with CREATE DATABASE, or set POSTGRES_DB";
+    if (error.errc() == StorageErrc::authentication)
+        return "; set POSTGRES_USER and POSTGRES_PASSWORD, and POSTGRES_SSLMODE with its certificates";
+    return {};
+}
+
 StorageError at_start(const StorageError& error, const std::string& type)
 {
+    if (type.starts_with("postgresql"))
+        if (const std::string advice = how_to_enter(error); !advice.empty())
+            return advised(error, advice);
     if (error.errc() != StorageErrc::unavailable && error.errc() != StorageErrc::timeout)
         return error;
     const std::string advice = how_to_start(type);
-    if (advice.empty())
-        return error;
-    ErrorDetails details{error.backend(), error.operation(), error.native_code(), error.outcome(), error.retryable()};
-    return StorageError(error.errc(), error.message() + advice, std::move(details));
+    return advice.empty() ? error : advised(error, advice);
 }
 
 awaitable<void> prepare_collections(VectorDatabaseManager& vectors, OperationContext context)
@@ -95,10 +111,10 @@ awaitable<std::exception_ptr> initialize_graph(GraphDatabaseManager* graph, Oper
 /// All components behind their decorators, none connected. The graph fallback gets the bare database: its
 /// calls have the decorators of the graph, and one set is enough.
 StorageComponents create_components(const StorageConfiguration& configuration,
-                                    const std::shared_ptr<OperationObserver>& observer)
+                                    const std::shared_ptr<OperationObserver>& observer, Logger logger)
 {
     const StorageResilience& resilience = configuration.resilience;
-    const auto database = StorageManagerFactory::create_database_manager(configuration.database);
+    const auto database = StorageManagerFactory::create_database_manager(configuration.database, std::move(logger));
     const auto graph = StorageManagerFactory::create_graph_manager(configuration.graph_database, database);
     StorageComponents components;
     components.database = decorate(database, resilience.database, observer);
@@ -161,9 +177,10 @@ HistorySource history_from_messages(std::shared_ptr<AbstractDatabaseAdapter> dat
 
 awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfiguration configuration,
                                                                   OperationContext context,
-                                                                  std::shared_ptr<OperationObserver> observer)
+                                                                  std::shared_ptr<OperationObserver> observer,
+                                                                  Logger logger)
 {
-    StorageComponents components = create_components(configuration, observer);
+    StorageComponents components = create_components(configuration, observer, std::move(logger));
     std::exception_ptr embedding_failure = create_embeddings(components, configuration);
     std::exception_ptr graph_failure;
     try {

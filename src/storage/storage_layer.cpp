@@ -265,9 +265,15 @@ awaitable<std::vector<ComponentHealth>> StorageLayer::probe_all(OperationContext
     std::function<awaitable<void>()> cache = [this, context] {
         return ping_cache(*components_.cache, context.limited_to(probe_limit));
     };
-    components.push_back(co_await probed(
+    ComponentHealth of_database = co_await probed(
         component_of("database", components_.database->database_type(), components_.database->endpoints()),
-        std::move(database)));
+        std::move(database));
+    if (of_database.status == HealthStatus::up) {
+        of_database.message = components_.database->get_trouble();
+        if (!of_database.message.empty())
+            of_database.status = HealthStatus::degraded;
+    }
+    components.push_back(std::move(of_database));
     components.push_back(co_await probed(component_of("vector_database", components_.vector_db->vector_database_type(),
                                                       components_.vector_db->endpoints()),
                                          std::move(vectors)));

@@ -4,6 +4,10 @@
 #if defined(WHISPERSTORE_HAS_SQLITE)
 #include <whisperstore/database/sqlite_adapter.hpp>
 #endif
+#if defined(WHISPERSTORE_HAS_POSTGRESQL)
+#include <whisperstore/database/postgresql_adapter.hpp>
+#include <whisperstore/database/postgresql_cluster_adapter.hpp>
+#endif
 #if defined(WHISPERSTORE_HAS_LOCAL_QDRANT)
 #include <whisperstore/vector/local_qdrant_manager.hpp>
 #endif
@@ -58,6 +62,10 @@ std::vector<std::string> StorageManagerFactory::supported_database_types()
 #if defined(WHISPERSTORE_HAS_SQLITE)
     types.emplace_back("sqlite");
 #endif
+#if defined(WHISPERSTORE_HAS_POSTGRESQL)
+    types.emplace_back("postgresql");
+    types.emplace_back("postgresql_cluster");
+#endif
     return types;
 }
 
@@ -94,11 +102,18 @@ std::vector<std::string> StorageManagerFactory::supported_embedding_types()
 
 std::vector<std::string> StorageManagerFactory::supported_graph_types() { return {"sqlite", "disabled", "none"}; }
 
-std::shared_ptr<AbstractDatabaseAdapter> StorageManagerFactory::create_database_manager(DatabaseConfig config)
+std::shared_ptr<AbstractDatabaseAdapter> StorageManagerFactory::create_database_manager(DatabaseConfig config,
+                                                                                        [[maybe_unused]] Logger logger)
 {
 #if defined(WHISPERSTORE_HAS_SQLITE)
     if (config.type == "sqlite")
         return std::make_shared<SQLiteAdapter>(std::move(config));
+#endif
+#if defined(WHISPERSTORE_HAS_POSTGRESQL)
+    if (config.type == "postgresql")
+        return std::make_shared<PostgreSQLAdapter>(std::move(config), std::move(logger));
+    if (config.type == "postgresql_cluster")
+        return std::make_shared<PostgreSQLClusterAdapter>(std::move(config), std::move(logger));
 #endif
     refuse("database", config.type, database_types, supported_database_types(), "WHISPERENGINE_DATABASE_TYPE");
 }

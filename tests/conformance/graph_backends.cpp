@@ -90,7 +90,6 @@ const std::vector<GraphBackend>& graph_backends()
 #endif
 #ifdef WHISPERSTORE_TEST_POSTGRESQL
         list.push_back(postgresql());
-        list.push_back(decorated(postgresql()));
 #endif
         return list;
     }();

@@ -62,7 +62,8 @@ TEST_F(Factory, DatabaseTypes)
         [&](const std::string& type) {
             DatabaseConfig config;
             config.type = type;
-            config.connection_string = "sqlite:///" + (directory / "database.db").string();
+            config.connection_string = type == "sqlite" ? "sqlite:///" + (directory / "database.db").string()
+                                                        : "postgresql://user:secret@localhost/db";
             return std::string(StorageManagerFactory::create_database_manager(config)->database_type());
         },
         "WHISPERENGINE_DATABASE_TYPE");
@@ -145,11 +146,32 @@ TEST_F(Factory, WrongSettingsOfAKnownType)
 TEST_F(Factory, AStorageLayerOfAMissingTypeSaysSo)
 {
     StorageConfiguration configuration;
-    configuration.database.type = "postgresql";
-    configuration.database.connection_string = "postgresql://user:secret@localhost/db";
+    configuration.database.connection_string = "sqlite:///" + (directory / "database.db").string();
+    configuration.vector_database.type = "http_qdrant";
+    configuration.vector_database.url = "http://user:secret@localhost:6333";
     const StorageError error = error_of([&] { run(initialize_storage_layer(configuration)); });
     EXPECT_EQ(error.errc(), StorageErrc::unsupported);
     EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos);
+}
+
+TEST_F(Factory, AServerThatIsNotThereIsToldWithWhatToDo)
+{
+    if (!contains(StorageManagerFactory::supported_database_types(), "postgresql"))
+        GTEST_SKIP();
+    for (const std::string type : {"postgresql", "postgresql_cluster"}) {
+        StorageConfiguration configuration;
+        configuration.vector_database.persist_directory = directory / "vectors";
+        configuration.database.type = type;
+        // Nobody listens on the port that is for nobody (TCP's discard).
+        configuration.database.connection_string = "postgresql://whisper:secret@127.0.0.1:9/db?connect_timeout=2";
+        const StorageError error = error_of([&] { run(initialize_storage_layer(configuration)); });
+        EXPECT_EQ(error.errc(), StorageErrc::unavailable) << error.what();
+        const std::string message = error.what();
+        for (const char* part : {"postgresql", "127.0.0.1:9", "user whisper", "is the server running?", "POSTGRES_HOST",
+                                 "WHISPERENGINE_DATABASE_TYPE=sqlite"})
+            EXPECT_NE(message.find(part), std::string::npos) << message;
+        EXPECT_EQ(message.find("secret"), std::string::npos);
+    }
 }
 
 } // namespace

@@ -169,6 +169,16 @@ std::vector<DemoStore> stores_of(Invocation& invocation, StorageLayer& storage)
     return stores;
 }
 
+std::string server_of(const AbstractDatabaseAdapter& database)
+{
+    if (database.database_type() == "sqlite")
+        return {};
+    std::string places;
+    for (const std::string& place : database.endpoints())
+        places.append(places.empty() ? "" : ", ").append(place);
+    return std::string(database.database_type()) + " (" + places + ")";
+}
+
 Exit run_demo(Invocation& invocation, const std::string& sample_directory)
 {
     const DemoSample sample(sample_directory);
@@ -182,6 +192,7 @@ Exit run_demo(Invocation& invocation, const std::string& sample_directory)
     {
         OpenStorage storage = invocation.open(manager, Access::write);
         const OperationContext& context = invocation.context();
+        report.server = server_of(storage->database());
         refuse_foreign_data(invocation, *storage, sample);
         report.by_text = has_model(invocation, *storage);
         if (report.by_text)

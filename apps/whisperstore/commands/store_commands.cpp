@@ -6,6 +6,7 @@
 
 #include <whisperstore/core/connection_url.hpp>
 #include <whisperstore/metrics/storage_metrics_collector.hpp>
+#include <whisperstore/storage/storage_manager_factory.hpp>
 
 #include <filesystem>
 
@@ -28,11 +29,28 @@ Tone tone_of(HealthStatus status) noexcept
     return Tone::quiet;
 }
 
-/// Whether the local database file is there; a server counts as there.
-bool is_initialized(const StorageConfiguration& configuration)
+/// Whether the tables are in a server's database. What keeps it from answering is told when it is opened.
+bool has_tables(Invocation& invocation, DatabaseConfig config)
+{
+    config.read_only = true;
+    const auto database = StorageManagerFactory::create_database_manager(std::move(config));
+    bool found = true;
+    try {
+        invocation.run(database->connect(invocation.context()));
+        invocation.run(
+            database->execute_query("SELECT count(*) FROM schema_migrations", Parameters(), invocation.context()));
+    } catch (const StorageError& error) {
+        found = error.errc() != StorageErrc::not_found;
+    }
+    invocation.run(database->disconnect());
+    return found;
+}
+
+/// Whether there is something already, which init will leave as it is.
+bool is_initialized(Invocation& invocation, const StorageConfiguration& configuration)
 {
     if (configuration.database.type != "sqlite")
-        return true;
+        return has_tables(invocation, configuration.database);
     const SqlitePath database = sqlite_path(configuration.database.connection_string);
     std::error_code error; // what cannot be looked at is told when it is opened
     return !database.memory && std::filesystem::exists(database.path, error);
@@ -49,7 +67,7 @@ std::string joined(const std::vector<std::string>& items)
 Exit initialize(Invocation& invocation)
 {
     const AdaptiveConfigManager manager = invocation.configure();
-    const bool existed = is_initialized(manager.get_storage_configuration());
+    const bool existed = is_initialized(invocation, manager.get_storage_configuration());
     HealthReport health;
     std::vector<std::string> collections;
     {
@@ -127,6 +145,35 @@ void print_health(Invocation& invocation, const HealthReport& health)
                         component.message.empty() ? Tone::plain : Tone::bad)});
     }
     table.print(out);
+}
+
+/// The servers of a cluster, where the database is one.
+void print_topology(Invocation& invocation, const json::object& metrics)
+{
+    const json::value* topology = metrics.at("database").at("extended").as_object().if_contains("topology");
+    if (!topology)
+        return;
+    invocation.out().line();
+    Table table(invocation.terminal());
+    table.column("SERVER").column("ROLE").column("STATUS").column("BEHIND", Align::right);
+    table.column("ANSWERS IN", Align::right).column("CONNECTIONS", Align::right).column("");
+    const auto time = [](const json::value& value) {
+        return value.is_null() ? std::string("-") : duration(value.to_number<double>() / 1000);
+    };
+    for (const json::value& item : topology->at("nodes").as_array()) {
+        const json::object& node = item.as_object();
+        const bool reachable = node.at("reachable").as_bool();
+        const std::string problem(node.at("problem").as_string());
+        const Tone tone = !reachable ? Tone::bad : problem.empty() ? Tone::good : Tone::warning;
+        table.row({Cell(node.at("name").as_string()), Cell(node.at("role").as_string()),
+                   Cell(!reachable        ? "down"
+                        : problem.empty() ? "up"
+                                          : "not used",
+                        tone),
+                   Cell(time(node.at("lag_ms"))), Cell(time(node.at("latency_ms"))),
+                   Cell(compact(node.at("connections"))), Cell(problem, tone)});
+    }
+    table.print(invocation.out());
 }
 
 void print_contents(Invocation& invocation, const std::vector<TableCount>& counts, const json::object& metrics)
@@ -235,6 +282,8 @@ Exit show_status(Invocation& invocation)
         return exit;
     }
     print_health(invocation, health);
+    if (!metrics.empty())
+        print_topology(invocation, metrics);
     print_embedding(invocation, embedding);
     if (!counts.empty()) {
         print_contents(invocation, counts, metrics);

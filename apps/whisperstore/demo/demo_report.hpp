@@ -49,6 +49,7 @@ struct DemoStore
 struct DemoReport
 {
     std::filesystem::path data_dir;
+    std::string server; ///< that has the database, with its type; empty where that is a file of the data directory
     std::filesystem::path sample;
     bool by_text = false; ///< texts were embedded here; else the sample's own vectors were used
     std::string model;    ///< that embedded them

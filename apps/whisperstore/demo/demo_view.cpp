@@ -260,8 +260,9 @@ private:
     void next_steps()
     {
         heading("Go on from here", "");
-        out_.line(margin + std::string("The data stays in ") + shown_path(report_.data_dir) +
-                  ", as plain SQLite files.");
+        const std::string files = shown_path(report_.data_dir) + ", as plain SQLite files.";
+        out_.line(margin + std::string("The data stays in ") +
+                  (report_.server.empty() ? files : report_.server + ", the vectors in " + files));
         out_.line();
         std::vector<std::string> commands;
         commands.push_back("export WHISPERENGINE_DATA_DIR=" + report_.data_dir.string());

@@ -123,6 +123,13 @@ public:
     /// Where it connects, without secrets: a path or host:port list.
     virtual std::vector<std::string> endpoints() const = 0;
 
+    /// What else a backend tells of itself, for metrics and people: the `connections` of PostgreSQL, the `topology` of a
+    /// cluster; empty for others. \throws StorageError closed.
+    virtual json::object get_details() const { return json::object(); }
+    /// What is amiss although it works: servers of a cluster that are not used, and why. Empty when nothing is.
+    /// \throws StorageError closed.
+    virtual std::string get_trouble() const { return std::string(); }
+
     /// \name Accessors for metrics
     /// Times in milliseconds, rates 0-1, since connect(). get_pool_size(): connections open at most.
     ///@{

@@ -81,6 +81,8 @@ public:
     std::string_view database_type() const noexcept override { return "postgresql"; }
     SqlDialect dialect() const noexcept override { return SqlDialect::postgresql; }
     std::vector<std::string> endpoints() const override;
+    /// \returns pool_stats() as `connections`.
+    json::object get_details() const override;
 
     awaitable<std::size_t> get_pool_size() override;
     awaitable<std::size_t> get_active_connections() override;

@@ -122,6 +122,10 @@ public:
 
     /// What is known right now, without asking. \throws StorageError closed.
     PostgreSQLTopology topology() const;
+    /// \returns topology() as `topology`.
+    json::object get_details() const override;
+    /// Servers that are not used, and why.
+    std::string get_trouble() const override;
 
 private:
     awaitable<void> run_script(std::string script, Query probe, std::function<Query(std::int64_t)> record,

@@ -3,6 +3,7 @@
 /// From a configuration to a storage layer that is ready.
 
 #include <whisperstore/config/adaptive_config_manager.hpp>
+#include <whisperstore/core/log.hpp>
 #include <whisperstore/resilience/operation_observer.hpp>
 #include <whisperstore/storage/storage_layer.hpp>
 
@@ -18,10 +19,12 @@ namespace whisperstore {
 /// open. The graph is optional: where it is down the layer starts without it, health() says so, and
 /// graph() throws what it failed with.
 /// \param observer sees every call of the four stores; null = nobody.
+/// \param logger hears what servers tell (PostgreSQL's notices, changes of a cluster); empty = nobody.
 /// \throws StorageError of the store that failed.
-awaitable<std::shared_ptr<StorageLayer>>
-initialize_storage_layer(StorageConfiguration configuration, OperationContext context = OperationContext(),
-                         std::shared_ptr<OperationObserver> observer = nullptr);
+awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfiguration configuration,
+                                                                  OperationContext context = OperationContext(),
+                                                                  std::shared_ptr<OperationObserver> observer = nullptr,
+                                                                  Logger logger = Logger());
 /// The same for what the manager detected. The manager is only read before the first suspension.
 awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(const AdaptiveConfigManager& config_manager,
                                                                   OperationContext context = OperationContext());

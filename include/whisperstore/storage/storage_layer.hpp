@@ -27,7 +27,7 @@ namespace whisperstore {
 enum class HealthStatus
 {
     up,       ///< answers
-    degraded, ///< the layer works, an optional part of it does not
+    degraded, ///< it works, but an optional part of it does not: the graph of a layer, a server of a cluster
     down,     ///< does not answer
     disabled, ///< switched off by the configuration
 };

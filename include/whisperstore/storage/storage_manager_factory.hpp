@@ -4,6 +4,7 @@
 
 #include <whisperstore/cache/cache_config.hpp>
 #include <whisperstore/cache/conversation_cache_manager.hpp>
+#include <whisperstore/core/log.hpp>
 #include <whisperstore/database/abstract_database_adapter.hpp>
 #include <whisperstore/database/database_config.hpp>
 #include <whisperstore/embedding/embedding_config.hpp>
@@ -27,7 +28,9 @@ namespace whisperstore {
 class StorageManagerFactory
 {
 public:
-    static std::shared_ptr<AbstractDatabaseAdapter> create_database_manager(DatabaseConfig config);
+    /// \param logger of adapters that have something to tell: PostgreSQL's notices, changes of a cluster
+    static std::shared_ptr<AbstractDatabaseAdapter> create_database_manager(DatabaseConfig config,
+                                                                            Logger logger = Logger());
     static std::shared_ptr<VectorDatabaseManager> create_vector_manager(VectorDatabaseConfig config);
     static std::shared_ptr<ConversationCacheManager> create_cache_manager(CacheConfig config);
     /// \param database where type `sqlite` (alias `disabled`) keeps nodes and relationships; \returns null for `none`.

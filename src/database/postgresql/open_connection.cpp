@@ -94,12 +94,26 @@ std::string state_in(std::string_view message)
     return {};
 }
 
-/// Without the lines that only the server's developers need.
+/// Without the lines that only the server's developers need, and without what is said better elsewhere: the place, the
+/// SQLSTATE and libpq's question whether the server is running.
 std::string words_of(const PGconn* link)
 {
     std::string words = last_words(link);
-    if (const std::size_t location = words.find("; LOCATION:"); location != std::string::npos)
-        words.erase(location);
+    for (const std::string_view end : {"; LOCATION:", "; Is the server running"})
+        if (const std::size_t at = words.find(end); at != std::string::npos)
+            words.erase(at);
+    return words;
+}
+
+std::string without_prefix(std::string words, const std::string& state)
+{
+    constexpr std::string_view failed = " failed: ";
+    if (words.starts_with("connection to server "))
+        if (const std::size_t at = words.find(failed); at != std::string::npos)
+            words.erase(0, at + failed.size());
+    if (!state.empty())
+        if (const std::size_t at = words.find(state + ": "); at != std::string::npos)
+            words.erase(0, at + state.size() + 2);
     return words;
 }
 
@@ -107,7 +121,7 @@ StorageError refused(const Surroundings& about, const PGconn* link)
 {
     const std::string words = words_of(link);
     const std::string state = state_in(words);
-    const std::string text = words + " (" + about.options->describe(about.host) + ")";
+    const std::string text = without_prefix(words, state) + " (" + about.options->describe(about.host) + ")";
     ErrorDetails details;
     details.native_code = state;
     if (!state.empty()) {
@@ -118,7 +132,8 @@ StorageError refused(const Surroundings& about, const PGconn* link)
     // Said by libpq itself: it has no codes for what it finds.
     if (PQconnectionNeedsPassword(link) != 0)
         return StorageError(StorageErrc::authentication, text + ": the server asks for a password", details);
-    if (words.find("certificate") != std::string::npos || words.find("private key") != std::string::npos)
+    if (words.find("certificate") != std::string::npos || words.find("private key") != std::string::npos ||
+        words.find("does not support SSL") != std::string::npos)
         return StorageError(StorageErrc::authentication, text, details);
     details.retryable = true;
     return StorageError(StorageErrc::unavailable, text, std::move(details));

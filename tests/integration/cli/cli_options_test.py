@@ -69,10 +69,12 @@ class GlobalOptions(CommandTest):
 
     def test_a_backend_that_is_not_built_is_named_with_the_way_out(self):
         del self.environment["WHISPERENGINE_DATA_DIR"]
-        self.environment["WHISPERENGINE_DATABASE_TYPE"] = "postgresql"
-        self.environment["KUBERNETES_SERVICE_HOST"] = "10.0.0.1"
+        self.environment["WHISPERENGINE_DATABASE_TYPE"] = "sqlite"
+        self.environment["WHISPERENGINE_VECTOR_DB_TYPE"] = "http_qdrant"
+        self.environment["WHISPERENGINE_CACHE_TYPE"] = "memory"
+        self.environment["WHISPERENGINE_GRAPH_DB_TYPE"] = "none"
         message = self.error("init", code=USAGE)
-        self.assertIn("postgresql", message)
+        self.assertIn("http_qdrant", message)
         self.assertIn("--data-dir DIR", message)
 
 

@@ -274,8 +274,9 @@ TEST_F(ClusterTopology, APrimaryThatFallsSilentIsGivenUpWhenAnotherIsFound)
     silence.cut_answer_at = 0;
     silence.cut = ChaosRule::Cut::black_hole;
     first.set_rule(silence);
-    // Sent into the void: nobody knows whether it happened.
-    auto sent = start(db->execute_query("INSERT INTO kept VALUES (50)", Parameters(), OperationContext::within(60s)));
+    // Sent into the void: nobody knows whether it happened. (A new statement would only be described, and done
+    // elsewhere.)
+    auto sent = start(db->execute_query("INSERT INTO kept VALUES (?)", params(arg(50)), OperationContext::within(60s)));
     cluster.promote(1);
     const auto begun = Clock::now();
     const StorageError error = error_of([&] { wait(std::move(sent)); });
@@ -351,7 +352,7 @@ TEST_F(ClusterTopology, ANameWithSeveralAddressesIsAServerForEach)
             postgresql::Surroundings common;
             common.options = options;
             common.background = std::move(background);
-            router = std::make_shared<postgresql::ClusterRouter>(std::move(common), settings);
+            router = std::make_shared<postgresql::ClusterRouter>(std::move(common), settings, std::make_shared<Session>());
             return router;
         });
     using postgresql::Operations;

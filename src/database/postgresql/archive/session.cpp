@@ -20,7 +20,7 @@ std::vector<std::string> transaction_settings(const std::string& schema)
         "SET LOCAL search_path TO " + schema,
         "SET LOCAL TimeZone TO 'UTC'",
         "SET LOCAL DateStyle TO 'ISO, YMD'",
-        "SET LOCAL IntervalStyle TO 'postgres'",
+        "SET LOCAL IntervalStyle TO 'iso_8601'",
         "SET LOCAL extra_float_digits TO 1",
         "SET LOCAL bytea_output TO 'hex'",
         // The caller's deadline ends it, and rows must not be missing without anybody hearing of it.

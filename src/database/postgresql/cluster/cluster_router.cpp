@@ -68,8 +68,8 @@ ClusterSettings ClusterSettings::of(const DatabaseConfig& config)
     return settings;
 }
 
-ClusterRouter::ClusterRouter(Surroundings common, ClusterSettings settings)
-    : common_(std::move(common)), settings_(std::move(settings))
+ClusterRouter::ClusterRouter(Surroundings common, ClusterSettings settings, std::shared_ptr<Session> own_session)
+    : common_(std::move(common)), settings_(std::move(settings)), own_session_(std::move(own_session))
 {
 }
 
