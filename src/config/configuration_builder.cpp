@@ -205,6 +205,8 @@ void ConfigurationBuilder::build_postgresql(const UrlSource* url)
         out_.database.read_policy = values_.take("POSTGRES_READ_POLICY", Fallback{out_.database.read_policy});
         out_.database.max_replica_lag = std::chrono::milliseconds(static_cast<std::int64_t>(values_.take_number(
             "POSTGRES_MAX_REPLICA_LAG_MS", Fallback{std::to_string(out_.database.max_replica_lag.count())})));
+        out_.database.failover_limit = std::chrono::milliseconds(static_cast<std::int64_t>(values_.take_number(
+            "POSTGRES_FAILOVER_LIMIT_MS", Fallback{std::to_string(out_.database.failover_limit.count())})));
     } else if (hosts.size() == 1) {
         out_.database.cluster_nodes.clear();
     }

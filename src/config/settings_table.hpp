@@ -89,6 +89,8 @@ inline constexpr std::array settings_table = {
            "postgresql_cluster: where reads go that no transaction holds."),
     integer("postgres.max_replica_lag_ms", "POSTGRES_MAX_REPLICA_LAG_MS", 0, 86400000,
             "postgresql_cluster: milliseconds after which a replica is too old to be read from; 0: never."),
+    integer("postgres.failover_limit_ms", "POSTGRES_FAILOVER_LIMIT_MS", 1, 86400000,
+            "postgresql_cluster: milliseconds that work without a deadline waits for a primary."),
 
     choice("vector_database.type", "WHISPERENGINE_VECTOR_DB_TYPE",
            "local_qdrant,http_qdrant,distributed_qdrant,local_chromadb,http_chromadb,distributed_chromadb",

@@ -42,6 +42,7 @@ json::object database_json(const DatabaseConfig& config)
     out["cluster_nodes"] = list(config.cluster_nodes);
     out["read_policy"] = config.read_policy;
     out["max_replica_lag_ms"] = config.max_replica_lag.count();
+    out["failover_limit_ms"] = config.failover_limit.count();
     return out;
 }
 

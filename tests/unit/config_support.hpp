@@ -80,6 +80,7 @@ inline std::string everything(const StorageConfiguration& c)
     add(c.database.transaction_idle_limit.count());
     add(c.database.read_policy);
     add(c.database.max_replica_lag.count());
+    add(c.database.failover_limit.count());
     add_all(c.database.cluster_nodes);
     add(c.vector_database.type);
     add(c.vector_database.persist_directory);

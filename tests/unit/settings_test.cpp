@@ -20,7 +20,8 @@ EnvironmentMap world_of(const Setting& setting)
     const std::string_view group = setting.group();
     if (setting.variable == "DATABASE_URL")
         return {{"WHISPERENGINE_DATABASE_TYPE", "postgresql"}};
-    if (setting.name == "postgres.read_policy" || setting.name == "postgres.max_replica_lag_ms")
+    if (setting.name == "postgres.read_policy" || setting.name == "postgres.max_replica_lag_ms" ||
+        setting.name == "postgres.failover_limit_ms")
         return {{"WHISPERENGINE_DATABASE_TYPE", "postgresql_cluster"}};
     if (group == "postgres")
         return {{"WHISPERENGINE_DATABASE_TYPE", "postgresql"}};
