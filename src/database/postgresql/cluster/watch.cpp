@@ -150,8 +150,10 @@ std::size_t Watch::add_server(const HostPort& host, const std::string& address)
         servers_.push_back(std::move(server));
     }
     if (!std::exchange(servers_[node]->looked_after, true)) {
-        auto loop = look_after(node);
-        asio::co_spawn(common_.background->executor(), std::move(loop), asio::detached);
+        // Posted: on that very executor the loop would begin at once, and ask for the lock that is held.
+        asio::post(common_.background->executor(), [self = shared_from_this(), node] {
+            asio::co_spawn(self->common_.background->executor(), self->look_after(node), asio::detached);
+        });
     }
     return node;
 }
