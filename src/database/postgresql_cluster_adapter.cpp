@@ -19,12 +19,13 @@ std::shared_ptr<Operations> make_operations(const DatabaseConfig& config, Logger
     auto options = postgresql::Options::of(config);
     const ClusterSettings settings = ClusterSettings::of(config);
     Operations::MakeRouter make_router = [shared = std::make_shared<const postgresql::Options>(options), settings,
+                                          session = std::make_shared<Session>(),
                                           logger](std::shared_ptr<postgresql::Background> background) {
         postgresql::Surroundings common;
         common.options = shared;
         common.background = std::move(background);
         common.logger = logger;
-        return std::make_shared<ClusterRouter>(std::move(common), settings);
+        return std::make_shared<ClusterRouter>(std::move(common), settings, session);
     };
     return std::make_shared<Operations>(backend, std::move(options), std::move(make_router));
 }

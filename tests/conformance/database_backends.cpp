@@ -9,6 +9,8 @@
 
 #include <whisperstore/database/postgresql_adapter.hpp>
 #include <whisperstore/database/postgresql_cluster_adapter.hpp>
+
+#include <gtest/gtest.h>
 #endif
 
 namespace whisperstore::test {
@@ -32,11 +34,22 @@ DatabaseBackend sqlite()
 #endif
 
 #ifdef WHISPERSTORE_TEST_POSTGRESQL
-/// A database that lives as long as its adapter.
-struct OwnDatabase
+/// The databases of a test, which are dropped when it has ended: what an adapter began may outlive it.
+class TestDatabases final : public testing::Environment
 {
-    TestDatabase database;
-    std::shared_ptr<AbstractDatabaseAdapter> adapter;
+public:
+    /// GoogleTest owns it.
+    static TestDatabases& get()
+    {
+        static auto* const all =
+            static_cast<TestDatabases*>(testing::AddGlobalTestEnvironment(std::make_unique<TestDatabases>().release()));
+        return *all;
+    }
+    const TestDatabase& add() { return *databases_.emplace_back(std::make_unique<TestDatabase>()); }
+    void TearDown() override { databases_.clear(); }
+
+private:
+    std::vector<std::unique_ptr<TestDatabase>> databases_;
 };
 
 DatabaseConfig config_of(const ConnectionUrl& url)
@@ -52,10 +65,9 @@ DatabaseBackend postgresql()
 {
     DatabaseBackend backend;
     backend.name = "postgresql";
-    backend.make = [](const std::filesystem::path&) {
-        const auto own = std::make_shared<OwnDatabase>();
-        own->adapter = std::make_shared<PostgreSQLAdapter>(config_of(own->database.url()));
-        return std::shared_ptr<AbstractDatabaseAdapter>(own, own->adapter.get());
+    backend.make =
+        [&databases = TestDatabases::get()](const std::filesystem::path&) -> std::shared_ptr<AbstractDatabaseAdapter> {
+        return std::make_shared<PostgreSQLAdapter>(config_of(databases.add().url()));
     };
     // Ten billion rows, one after the other.
     backend.endless_query = "WITH d(i) AS (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) SELECT count(*) "
@@ -68,14 +80,14 @@ DatabaseBackend postgresql_cluster()
 {
     DatabaseBackend backend = postgresql();
     backend.name = "postgresql_cluster";
-    backend.make = [](const std::filesystem::path&) {
-        const auto own = std::make_shared<OwnDatabase>();
-        ConnectionUrl url = own->database.standby_url();
-        url.hosts.push_back(own->database.url().hosts.front());
+    backend.make =
+        [&databases = TestDatabases::get()](const std::filesystem::path&) -> std::shared_ptr<AbstractDatabaseAdapter> {
+        const TestDatabase& database = databases.add();
+        ConnectionUrl url = database.standby_url();
+        url.hosts.push_back(database.url().hosts.front());
         DatabaseConfig config = config_of(url);
         config.read_policy = "prefer_replica";
-        own->adapter = std::make_shared<PostgreSQLClusterAdapter>(config);
-        return std::shared_ptr<AbstractDatabaseAdapter>(own, own->adapter.get());
+        return std::make_shared<PostgreSQLClusterAdapter>(config);
     };
     return backend;
 }

@@ -26,10 +26,15 @@ using Cut = ChaosRule::Cut;
 /// Everything on the proxy's thread, except what the mutex guards.
 struct ChaosProxy::State
 {
-    explicit State(std::uint16_t server_port)
-        : server(asio::ip::make_address("127.0.0.1"), server_port),
-          acceptor(io, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0))
+    State(std::uint16_t server_port, const std::string& address, std::uint16_t port)
+        : servers{server_port}, acceptor(io, tcp::endpoint(asio::ip::make_address(address), port))
     {
+    }
+
+    tcp::endpoint next_server()
+    {
+        const std::lock_guard lock(mutex);
+        return {asio::ip::make_address("127.0.0.1"), servers[turn++ % servers.size()]};
     }
 
     /// A pair of sockets and what went through them.
@@ -107,7 +112,7 @@ struct ChaosProxy::State
         boost::system::error_code ignored;
         connection->client.set_option(tcp::no_delay(true), ignored);
         auto token = asio::redirect_error(asio::use_awaitable, error);
-        co_await connection->server.async_connect(server, token);
+        co_await connection->server.async_connect(next_server(), token);
         if (error) {
             connection->cut(Cut::reset);
             co_return;
@@ -182,15 +187,19 @@ struct ChaosProxy::State
     std::uint64_t newest_request = 0;
     std::uint64_t newest_answer = 0;
     std::set<Connection*> connections;
+    std::vector<std::uint16_t> servers;
+    std::size_t turn = 0;
 
-    const tcp::endpoint server;
     // Ends before the above, and with it the coroutines that use them.
     asio::io_context io{1};
     tcp::acceptor acceptor;
     std::thread thread;
 };
 
-ChaosProxy::ChaosProxy(std::uint16_t server_port) : state_(std::make_shared<State>(server_port))
+ChaosProxy::ChaosProxy(std::uint16_t server_port) : ChaosProxy(server_port, "127.0.0.1", 0) {}
+
+ChaosProxy::ChaosProxy(std::uint16_t server_port, const std::string& address, std::uint16_t port)
+    : state_(std::make_shared<State>(server_port, address, port))
 {
     asio::co_spawn(state_->io, state_->accept(), asio::detached);
     state_->thread = std::thread([io = &state_->io] { io->run(); });
@@ -211,6 +220,12 @@ void ChaosProxy::set_rule(ChaosRule rule)
     state_->since = state_->count;
     for (const State::Connection* connection : state_->connections)
         state_->since = std::min(state_->since, connection->number);
+}
+
+void ChaosProxy::set_servers(std::vector<std::uint16_t> ports)
+{
+    const std::lock_guard lock(state_->mutex);
+    state_->servers = std::move(ports);
 }
 
 void ChaosProxy::cut_all(ChaosRule::Cut cut)

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace whisperstore::test {
 
@@ -34,6 +35,8 @@ class ChaosProxy
 {
 public:
     explicit ChaosProxy(std::uint16_t server_port);
+    /// Listens there; port 0: on any.
+    ChaosProxy(std::uint16_t server_port, const std::string& address, std::uint16_t port);
     ~ChaosProxy();
     ChaosProxy(const ChaosProxy&) = delete;
     ChaosProxy& operator=(const ChaosProxy&) = delete;
@@ -45,6 +48,8 @@ public:
     void set_rule(ChaosRule rule);
     /// Nothing is harmed any more.
     void clear() { set_rule(ChaosRule()); }
+    /// New connections go to these servers in turn, as a service in front of a cluster sends them.
+    void set_servers(std::vector<std::uint16_t> ports);
     /// Breaks every open connection.
     void cut_all(ChaosRule::Cut cut = ChaosRule::Cut::reset);
 

@@ -14,7 +14,7 @@ SUPERUSER = "postgres"
 START_SECONDS = 60
 STOP_SECONDS = 20
 
-# fsync stays on, for the servers promise what a real one does. Standbys and pg_rewind need the first five.
+# Standbys and pg_rewind need the first five. fsync stays on where servers are killed.
 SETTINGS = """
 wal_level = replica
 hot_standby = on

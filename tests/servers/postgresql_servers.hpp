@@ -18,7 +18,7 @@ struct pg_conn;
 
 namespace whisperstore::test {
 
-/// The servers of this run, which live longer than the test: it must leave them as it found them.
+/// The servers of this run, which live longer than the test: it must leave them as it found them. They do not sync.
 ///
 /// The superuser's password holds all that a URL, a configuration file and a connection string must escape. Roles
 /// besides: "guest" (password "guest's"), "veteran" (the same, hashed by MD5: "veteran's"), and on the TLS server
@@ -109,7 +109,7 @@ private:
     std::string name_;
 };
 
-/// Servers of a test's own, to be killed, promoted and restarted: a primary (number 0) and its standbys.
+/// Servers of a test's own, to be killed, promoted and restarted: a primary (number 0) and its standbys. They sync.
 class PostgresqlCluster
 {
 public:

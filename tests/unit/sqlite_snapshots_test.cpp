@@ -127,7 +127,8 @@ TEST_F(KeptSnapshots, TheLogBeginsAnewUnderReads)
     const auto written = std::filesystem::file_size(directory / "database.db");
     const auto log = std::filesystem::file_size(directory / "database.db-wal");
     EXPECT_GT(written, 20'000'000U) << "the log was folded into the file meanwhile";
-    EXPECT_LT(log, written / 2) << "and began anew";
+    // One that never began anew would hold all that was written, and more.
+    EXPECT_LT(log, written - written / 5) << "and began anew";
 }
 
 TEST_F(KeptSnapshots, OthersSeeWhatARestoreBrought)

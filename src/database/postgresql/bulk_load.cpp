@@ -33,11 +33,14 @@ awaitable<std::uint64_t> bulk_load(std::shared_ptr<Operations> operations, std::
     try {
         const std::string sql = copy_command(table, columns);
         std::size_t row = 0;
+        bool ended = false; // the caller is not asked again after its last row
         const std::function<bool(std::string&)> source = [&](std::string& piece) {
-            while (piece.size() < copy_piece) {
+            while (!ended && piece.size() < copy_piece) {
                 const std::optional<std::vector<Value>> values = next();
-                if (!values)
-                    return !piece.empty();
+                if (!values) {
+                    ended = true;
+                    break;
+                }
                 ++row;
                 if (values->size() != columns.size())
                     throw StorageError(StorageErrc::invalid_argument,
@@ -45,7 +48,7 @@ awaitable<std::uint64_t> bulk_load(std::shared_ptr<Operations> operations, std::
                                            " values for " + std::to_string(columns.size()) + " columns");
                 append_copy_row(piece, *values);
             }
-            return true;
+            return !piece.empty();
         };
         const std::function<awaitable<void>(Lease&)> work = [&](Lease& lease) -> awaitable<void> {
             rows = co_await lease.copy_in(sql, source, context);

@@ -26,8 +26,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t statements_kept = 512;
-// A connection that answered so lately is taken to be there.
-constexpr auto fresh = std::chrono::milliseconds(2);
 // A cancel request may reach the server before the statement it is for: it is sent again, and in the end we go.
 constexpr auto cancel_again = std::chrono::milliseconds(100);
 constexpr auto cancel_grace = std::chrono::seconds(2);
@@ -150,9 +148,6 @@ bool Connection::is_gone()
         return true;
     if (!pipeline_.empty())
         return false;
-    // Asking costs a system call: not when it has just answered.
-    if (Clock::now() - last_answer_ < fresh)
-        return false;
     pollfd ready{PQsocket(link_.get()), POLLIN, 0};
     if (::poll(&ready, 1, 0) <= 0)
         return false;
@@ -165,8 +160,8 @@ bool Connection::is_gone()
     return true;
 }
 
-const std::string& Connection::name_of(const std::shared_ptr<Statement>& statement,
-                                       const std::shared_ptr<const Description>& description, bool& prepare)
+const Connection::Prepared& Connection::prepared(const std::shared_ptr<Statement>& statement,
+                                                 const std::shared_ptr<const Description>& description, bool& prepare)
 {
     const auto [entry, added] = prepared_.try_emplace(statement.get());
     prepare = added || !description || entry->second.description != description;
@@ -175,14 +170,18 @@ const std::string& Connection::name_of(const std::shared_ptr<Statement>& stateme
         ++names_in_use_;
         entry->second.statement = statement;
         entry->second.description = description;
+        entry->second.confirmed = false;
     }
-    return entry->second.name;
+    return entry->second;
 }
 
 void Connection::described(const Statement& statement, const std::shared_ptr<const Description>& description)
 {
-    if (const auto entry = prepared_.find(&statement); entry != prepared_.end())
-        entry->second.description = description;
+    const auto entry = prepared_.find(&statement);
+    if (entry == prepared_.end() || (entry->second.description && entry->second.description != description))
+        return; // prepared in another way meanwhile
+    entry->second.description = description;
+    entry->second.confirmed = true;
 }
 
 void Connection::forget(const Statement& statement) { prepared_.erase(&statement); }

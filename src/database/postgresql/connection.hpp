@@ -89,11 +89,21 @@ public:
     /// \name For requests, under the lock
     ///@{
     PGconn* link() noexcept { return link_.get(); }
-    /// The name of a statement here, and whether it must be prepared first.
-    /// With a description other than the one it was prepared with it must be, too: its types are not the same.
-    const std::string& name_of(const std::shared_ptr<Statement>& statement,
-                               const std::shared_ptr<const Description>& description, bool& prepare);
-    /// It was prepared without a description, which is this one.
+    /// How a statement is prepared here.
+    struct Prepared
+    {
+        std::string name;
+        std::shared_ptr<Statement> statement;
+        std::shared_ptr<const Description> description;
+        /// An answer had the columns of the description. Until then they may be others, and are asked for as text,
+        /// which can be read whatever they are.
+        bool confirmed = false;
+    };
+    /// And whether it must be prepared first. With a description other than the one it was prepared with it must be,
+    /// too: its types are not the same.
+    const Prepared& prepared(const std::shared_ptr<Statement>& statement,
+                             const std::shared_ptr<const Description>& description, bool& prepare);
+    /// The server said that this is its description.
     void described(const Statement& statement, const std::shared_ptr<const Description>& description);
     void forget(const Statement& statement);
     /// Drops all prepared statements when they became many: returns whether a Sync was sent.
@@ -111,12 +121,6 @@ public:
 
 private:
     friend class Watcher;
-    struct Prepared
-    {
-        std::string name;
-        std::shared_ptr<Statement> statement;
-        std::shared_ptr<const Description> description;
-    };
     /// What is to be done once the lock is released.
     struct Ended
     {

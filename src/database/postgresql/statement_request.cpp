@@ -228,15 +228,16 @@ void StatementRequest::send_statement(Connection& connection, const std::shared_
         return;
     }
     bool prepare = false;
-    const std::string& name = connection.name_of(bound_.statement, description, prepare);
+    const Connection::Prepared& prepared = connection.prepared(bound_.statement, description, prepare);
+    const std::string& name = prepared.name;
+    confirmed_ = prepared.confirmed;
     if (prepare) {
         require_sent(link, PQsendPrepare(link, name.c_str(), sql.c_str(), type_count, types));
         commands_.push_back(Command::prepare);
     }
     if (description) {
-        // Prepared just now its columns may be others than they were where it was described: as text all can be read.
         require_sent(link, PQsendQueryPrepared(link, name.c_str(), arguments.count(), arguments.values(),
-                                               arguments.lengths(), arguments.formats(), prepare ? 0 : format));
+                                               arguments.lengths(), arguments.formats(), confirmed_ ? format : 0));
         commands_.push_back(Command::execute);
     } else {
         require_sent(link, PQsendDescribePrepared(link, name.c_str()));
@@ -315,6 +316,8 @@ void StatementRequest::receive(Connection& connection, Result received)
         executed_ = true;
         if (has_other_types(received.get(), *description_))
             bound_.statement->forget(description_);
+        else if (!confirmed_)
+            connection.described(*bound_.statement, description_);
         result = read_result(received.get(), *description_);
     }
 }
@@ -529,7 +532,8 @@ int ListRequest::send(Connection& connection)
     control("BEGIN ISOLATION LEVEL READ COMMITTED");
     for (std::size_t i = 0; i < statements_.size(); ++i) {
         bool prepare = false;
-        const std::string& name = connection.name_of(statements_[i].statement, descriptions_[i], prepare);
+        const Connection::Prepared& prepared = connection.prepared(statements_[i].statement, descriptions_[i], prepare);
+        const std::string& name = prepared.name;
         const auto& types = descriptions_[i]->parameter_types;
         if (prepare) {
             require_sent(link, PQsendPrepare(link, name.c_str(), statements_[i].statement->sql().c_str(),
@@ -538,7 +542,7 @@ int ListRequest::send(Connection& connection)
         }
         require_sent(link, PQsendQueryPrepared(link, name.c_str(), arguments[i].count(), arguments[i].values(),
                                                arguments[i].lengths(), arguments[i].formats(),
-                                               descriptions_[i]->binary && !prepare ? 1 : 0)); // see StatementRequest
+                                               descriptions_[i]->binary && prepared.confirmed ? 1 : 0));
         commands_.push_back(i);
     }
     control("COMMIT");
@@ -591,6 +595,8 @@ void ListRequest::receive(Connection& connection, Result received)
     if (statement != no_statement) {
         if (has_other_types(received.get(), *descriptions_[statement]))
             statements_[statement].statement->forget(descriptions_[statement]);
+        else
+            connection.described(*statements_[statement].statement, descriptions_[statement]);
         results[statement] = read_result(received.get(), *descriptions_[statement]);
     } else if (at_ + 1 == commands_.size())
         committed_ = true;

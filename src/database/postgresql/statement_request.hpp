@@ -88,6 +88,7 @@ private:
     bool inside_ = false;                        // a transaction: it ends with its connection
     bool unprepared_ = false;                    // it was preparing that failed
     bool mend_ = false;                          // after the undoing: once more
+    bool confirmed_ = false;                     // the columns are those of the description
     bool fresh_ = false;                         // described by this request
     std::shared_ptr<const Description> doubted_; // by what it was described when it failed,
     std::exception_ptr doubt_;                   // with this

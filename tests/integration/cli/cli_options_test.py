@@ -71,7 +71,8 @@ class GlobalOptions(CommandTest):
         del self.environment["WHISPERENGINE_DATA_DIR"]
         self.environment["WHISPERENGINE_DATABASE_TYPE"] = "sqlite"
         self.environment["WHISPERENGINE_VECTOR_DB_TYPE"] = "http_qdrant"
-        self.environment["KUBERNETES_SERVICE_HOST"] = "10.0.0.1"
+        self.environment["WHISPERENGINE_CACHE_TYPE"] = "memory"
+        self.environment["WHISPERENGINE_GRAPH_DB_TYPE"] = "none"
         message = self.error("init", code=USAGE)
         self.assertIn("http_qdrant", message)
         self.assertIn("--data-dir DIR", message)

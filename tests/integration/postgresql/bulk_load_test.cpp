@@ -41,6 +41,21 @@ protected:
     std::shared_ptr<PostgreSQLAdapter> db = connected(database.url(), 1);
 };
 
+// Seen here: the end was asked for once for the last piece and once more for nothing.
+TEST_F(PostgresqlBulkLoad, NobodyIsAskedForARowAfterTheLast)
+{
+    server.script("CREATE TABLE t (n BIGINT)");
+    std::int64_t asked = 0;
+    const auto next = [&]() -> std::optional<BulkRow> {
+        if (++asked == 4)
+            return std::nullopt;
+        return BulkRow{asked};
+    };
+    EXPECT_EQ(run(db->bulk_load("t", std::vector<std::string>(1, "n"), next)), 3U);
+    EXPECT_EQ(asked, 4);
+    EXPECT_EQ(count(), 3);
+}
+
 TEST_F(PostgresqlBulkLoad, ValuesComeBackAsTheyWent)
 {
     server.script("CREATE TABLE t (n BIGINT, a TEXT, i BIGINT, r DOUBLE PRECISION, o BOOLEAN, m TIMESTAMPTZ, b BYTEA)");

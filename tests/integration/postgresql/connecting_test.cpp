@@ -58,7 +58,7 @@ TEST(PostgresqlConnecting, WithoutTlsWhereItIsNeededIsRefused)
     const StorageError error = refusal(with(servers().tls(), "sslmode", "disable"));
     EXPECT_EQ(error.errc(), StorageErrc::authentication) << error.what();
     // And a server without TLS is not used by somebody who wants it.
-    EXPECT_EQ(refusal(with(servers().primary(), "sslmode", "require")).errc(), StorageErrc::unavailable);
+    EXPECT_EQ(refusal(with(servers().primary(), "sslmode", "require")).errc(), StorageErrc::authentication);
 }
 
 TEST(PostgresqlConnecting, ClientCertificates)

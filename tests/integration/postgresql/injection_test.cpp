@@ -27,7 +27,7 @@ protected:
         run(db->disconnect());
     }
 
-    /// Everything that SQL could have made, changed or removed.
+    /// Everything that SQL could have made, changed or removed; but not what other tests make in other databases.
     std::string catalog()
     {
         return server.value(
@@ -38,12 +38,16 @@ protected:
             "WHERE "
             "attnum > 0 AND attrelid::regclass::text NOT LIKE 'pg_toast%' UNION ALL "
             "SELECT concat_ws('|', 'function', proname, prosrc, proowner, prosecdef) FROM pg_proc UNION ALL "
-            "SELECT concat_ws('|', 'role', rolname, rolsuper, rolcreaterole, rolcanlogin) FROM pg_roles UNION ALL "
+            "SELECT concat_ws('|', 'role', rolname, rolsuper, rolcreaterole, rolcanlogin) FROM pg_roles WHERE rolsuper "
+            "OR "
+            "rolname IN ('guest', 'veteran') UNION ALL "
             "SELECT concat_ws('|', 'trigger', tgname, tgrelid, tgenabled) FROM pg_trigger UNION ALL "
             "SELECT concat_ws('|', 'schema', nspname, nspowner) FROM pg_namespace WHERE nspname NOT LIKE 'pg_t%' UNION "
             "ALL "
             "SELECT concat_ws('|', 'extension', extname) FROM pg_extension UNION ALL "
-            "SELECT concat_ws('|', 'setting', setdatabase, setrole, setconfig) FROM pg_db_role_setting UNION ALL "
+            "SELECT concat_ws('|', 'setting', setdatabase, setrole, setconfig) FROM pg_db_role_setting WHERE "
+            "setdatabase IN (0, "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())) UNION ALL "
             "SELECT concat_ws('|', 'constraint', conname, conrelid, contype) FROM pg_constraint) AS lines");
     }
 

@@ -68,8 +68,8 @@ ClusterSettings ClusterSettings::of(const DatabaseConfig& config)
     return settings;
 }
 
-ClusterRouter::ClusterRouter(Surroundings common, ClusterSettings settings)
-    : common_(std::move(common)), settings_(settings)
+ClusterRouter::ClusterRouter(Surroundings common, ClusterSettings settings, std::shared_ptr<Session> own_session)
+    : common_(std::move(common)), settings_(std::move(settings)), own_session_(std::move(own_session))
 {
 }
 
@@ -82,7 +82,7 @@ ClusterRouter::~ClusterRouter()
 awaitable<void> ClusterRouter::open(OperationContext context)
 {
     const auto self = shared_from_this();
-    watch_ = std::make_shared<Watch>(common_, settings_.policy, settings_.max_replica_lag,
+    watch_ = std::make_shared<Watch>(common_, settings_.policy, settings_.max_replica_lag, settings_.look_up,
                                      [weak = weak_from_this()](const TopologyEvent& event) {
                                          if (const auto router = weak.lock())
                                              router->topology_changed(event);
@@ -185,7 +185,8 @@ void ClusterRouter::topology_changed(const TopologyEvent& event)
     }
     if (event.change == TopologyChange::failover && old)
         abandon(*old, event.text);
-    if (event.change == TopologyChange::second_primary || event.change == TopologyChange::foreign_server)
+    if (event.change == TopologyChange::second_primary || event.change == TopologyChange::foreign_server ||
+        event.change == TopologyChange::node_removed)
         abandon(event.node, event.text);
 }
 

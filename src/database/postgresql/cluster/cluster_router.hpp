@@ -19,6 +19,7 @@ struct ClusterSettings
     ReadPolicy policy = ReadPolicy::primary;
     std::chrono::milliseconds max_replica_lag{10'000};
     std::chrono::milliseconds failover_limit{30'000}; ///< for calls without a deadline
+    LookUp look_up = look_up_addresses;
     /// Throws StorageError invalid_argument.
     static ClusterSettings of(const DatabaseConfig& config);
 };
@@ -28,7 +29,9 @@ struct ClusterSettings
 class ClusterRouter final : public Router, public std::enable_shared_from_this<ClusterRouter>
 {
 public:
-    ClusterRouter(Surroundings common, ClusterSettings settings);
+    /// \param own_session of callers who bring none: the adapter's, which stays what it has written when it connects
+    /// anew
+    ClusterRouter(Surroundings common, ClusterSettings settings, std::shared_ptr<Session> own_session);
     ~ClusterRouter() override;
 
     awaitable<void> open(OperationContext context) override;
@@ -64,7 +67,7 @@ private:
 
     const Surroundings common_;
     const ClusterSettings settings_;
-    const std::shared_ptr<Session> own_session_ = std::make_shared<Session>();
+    const std::shared_ptr<Session> own_session_;
     std::shared_ptr<Watch> watch_; // made by open()
     std::atomic<std::uint64_t> reads_by_replicas_{0};
     std::atomic<std::uint64_t> reads_by_primary_{0};

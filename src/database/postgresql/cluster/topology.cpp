@@ -37,8 +37,9 @@ std::size_t Topology::add(std::string name)
 
 void Topology::retire(std::size_t node, Time now)
 {
-    suspect(node, "is not part of the cluster any more", now);
+    suspect(node, "it is not part of the cluster any more", now);
     nodes_.at(node).retired = true;
+    report(TopologyChange::node_removed, node, nodes_.at(node).name + " is not part of the cluster any more");
 }
 
 bool Topology::is_new_result(const Node& node, Time asked) const noexcept

@@ -33,7 +33,8 @@ enum class TopologyChange : std::uint8_t
     second_primary, ///< a server that calls itself primary and must not be written to
     foreign_server, ///< a server of another cluster
     node_lost,
-    node_back
+    node_back,
+    node_removed ///< its address has left the service's name
 };
 
 struct TopologyEvent

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -26,12 +27,6 @@ constexpr auto place_interval = milliseconds(200);
 /// The same while somebody waits for a replica.
 constexpr auto short_place_interval = milliseconds(2);
 constexpr auto probe_limit = std::chrono::seconds(2);
-/// A replica that is not there within this is read from later; longer than streaming takes, and short for a caller.
-constexpr auto catch_up_limit = milliseconds(20);
-/// Where waiting is mostly in vain it is tried so often all the same.
-constexpr auto next_attempt = milliseconds(250);
-/// The weight of an attempt among all before it.
-constexpr double attempt_weight = 1.0 / 16;
 constexpr auto look_up_interval = std::chrono::seconds(5);
 
 constexpr std::string_view place_sql = "SELECT coalesce(pg_last_wal_replay_lsn(), '0/0')";
@@ -53,18 +48,13 @@ StorageError current_failure()
     }
 }
 
-bool is_lasting(StorageErrc code)
-{
-    return code == StorageErrc::authentication || code == StorageErrc::not_found || code == StorageErrc::permission ||
-           code == StorageErrc::invalid_argument || code == StorageErrc::unsupported;
-}
-
 LogLevel level_of(TopologyChange change)
 {
     switch (change) {
     case TopologyChange::primary_found:
     case TopologyChange::primary_back:
     case TopologyChange::node_back:
+    case TopologyChange::node_removed:
         return LogLevel::info;
     case TopologyChange::failover:
     case TopologyChange::primary_lost:
@@ -98,10 +88,32 @@ awaitable<std::string> ask(std::shared_ptr<Connection> connection, std::string_v
 
 } // namespace
 
-Watch::Watch(Surroundings common, ReadPolicy policy, milliseconds max_replica_lag, Changed changed)
+awaitable<std::optional<std::vector<std::string>>> look_up_addresses(HostPort host)
+{
+    const auto executor = co_await asio::this_coro::executor;
+    asio::ip::tcp::resolver resolver(executor);
+    boost::system::error_code error;
+    const auto found = co_await resolver.async_resolve(host.host, std::to_string(host.port.value_or(0)),
+                                                       asio::ip::tcp::resolver::flags(),
+                                                       asio::redirect_error(asio::use_awaitable, error));
+    if (error)
+        co_return std::nullopt;
+    std::vector<std::string> addresses;
+    for (const auto& entry : found) {
+        const auto address = entry.endpoint().address();
+        const std::string text = address.to_string();
+        // This machine's own two (IPv4 and IPv6) are one server.
+        if (!address.is_loopback() && std::ranges::find(addresses, text) == addresses.end())
+            addresses.push_back(text);
+    }
+    co_return addresses;
+}
+
+Watch::Watch(Surroundings common, ReadPolicy policy, milliseconds max_replica_lag, LookUp look_up, Changed changed)
     : common_(std::move(common)),
       probe_options_(options_for_probes(*common_.options)),
       policy_(policy),
+      look_up_(std::move(look_up)),
       changed_(std::move(changed)),
       topology_(policy, max_replica_lag, Clock::now())
 {
@@ -138,8 +150,10 @@ std::size_t Watch::add_server(const HostPort& host, const std::string& address)
         servers_.push_back(std::move(server));
     }
     if (!std::exchange(servers_[node]->looked_after, true)) {
-        auto loop = look_after(node);
-        asio::co_spawn(common_.background->executor(), std::move(loop), asio::detached);
+        // Posted: on that very executor the loop would begin at once, and ask for the lock that is held.
+        asio::post(common_.background->executor(), [self = shared_from_this(), node] {
+            asio::co_spawn(self->common_.background->executor(), self->look_after(node), asio::detached);
+        });
     }
     return node;
 }
@@ -308,22 +322,10 @@ awaitable<void> Watch::look_up()
 {
     const auto self = shared_from_this();
     const HostPort host = common_.options->hosts.front();
-    asio::ip::tcp::resolver resolver(common_.background->executor());
     while (!stopped()) {
-        boost::system::error_code error;
-        const auto found = co_await resolver.async_resolve(host.host, std::to_string(host.port.value_or(0)),
-                                                           asio::ip::tcp::resolver::flags(),
-                                                           asio::redirect_error(asio::use_awaitable, error));
-        if (!error) { // else what was known stands
-            std::vector<std::string> addresses;
-            for (const auto& entry : found) {
-                const auto address = entry.endpoint().address();
-                const std::string text = address.to_string();
-                if (!address.is_loopback() && std::ranges::find(addresses, text) == addresses.end())
-                    addresses.push_back(text);
-            }
-            use_addresses(addresses);
-        }
+        const std::optional<std::vector<std::string>> addresses = co_await look_up_(host);
+        if (addresses) // else what was known stands
+            use_addresses(*addresses);
         boost::system::error_code woken;
         look_up_timer_->expires_after(look_up_interval);
         co_await look_up_timer_->async_wait(asio::redirect_error(asio::use_awaitable, woken));
@@ -333,7 +335,6 @@ awaitable<void> Watch::look_up()
 void Watch::use_addresses(const std::vector<std::string>& addresses)
 {
     const HostPort& host = common_.options->hosts.front();
-    // One address, or only this machine's own two (IPv4 and IPv6): one server.
     const std::vector<std::string> wanted = addresses.size() > 1 ? addresses : std::vector<std::string>(1);
     std::unique_lock lock(mutex_);
     if (stopped_)
@@ -422,178 +423,6 @@ void Watch::tell(std::unique_lock<std::mutex> lock)
     for (const auto& waiter : waiting)
         if (waiter->begin())
             waiter->complete();
-}
-
-// ---- what is known
-
-std::optional<std::size_t> Watch::writer_for(const std::optional<LogPosition>& written) const
-{
-    const std::lock_guard lock(mutex_);
-    return topology_.writer_for(written);
-}
-
-ReaderChoice Watch::choose_reader(const std::optional<LogPosition>& written)
-{
-    const std::lock_guard lock(mutex_);
-    return topology_.choose_reader(written, {}, Clock::now());
-}
-
-std::optional<LogPosition> Watch::settle(const LogPosition& unknown) const
-{
-    const std::lock_guard lock(mutex_);
-    return topology_.settle(unknown);
-}
-
-std::uint32_t Watch::timeline() const
-{
-    const std::lock_guard lock(mutex_);
-    return topology_.timeline();
-}
-
-bool Watch::is_replica(std::size_t node) const
-{
-    const std::lock_guard lock(mutex_);
-    return topology_.writer() != node;
-}
-
-std::vector<NodeStatus> Watch::status() const
-{
-    const std::lock_guard lock(mutex_);
-    return topology_.status(Clock::now());
-}
-
-std::uint64_t Watch::failovers() const
-{
-    const std::lock_guard lock(mutex_);
-    return topology_.failovers();
-}
-
-StorageError Watch::no_writer(StorageErrc code) const
-{
-    const std::lock_guard lock(mutex_);
-    ErrorDetails details;
-    details.retryable = code == StorageErrc::unavailable;
-    return StorageError(code,
-                        "no server of the cluster is known to be the primary (" +
-                            topology_.describe_missing_writer(Clock::now()) +
-                            "): is one of them up and promoted? The servers are named by POSTGRES_HOST",
-                        std::move(details));
-}
-
-std::optional<StorageError> Watch::refusal() const
-{
-    const std::lock_guard lock(mutex_);
-    std::optional<StorageError> first;
-    for (std::size_t node = 0; node < servers_.size(); ++node) {
-        if (topology_.retired(node))
-            continue;
-        const std::optional<StorageError>& failure = servers_[node]->failure;
-        if (!failure || !is_lasting(failure->errc()))
-            return std::nullopt;
-        if (!first)
-            first = failure;
-    }
-    return first;
-}
-
-bool Watch::is_unreachable() const
-{
-    const std::lock_guard lock(mutex_);
-    for (std::size_t node = 0; node < servers_.size(); ++node)
-        if (!topology_.retired(node) && !servers_[node]->failure)
-            return false;
-    return true;
-}
-
-// ---- waiting
-
-std::uint64_t Watch::version() const
-{
-    const std::lock_guard lock(mutex_);
-    return version_;
-}
-
-awaitable<void> Watch::changed_since(std::uint64_t version, OperationContext context)
-{
-    auto waiter = std::make_shared<Job>();
-    std::function<void(std::shared_ptr<Job>)> submit = [self = shared_from_this(),
-                                                        version](const std::shared_ptr<Job>& job) {
-        {
-            const std::lock_guard lock(self->mutex_);
-            if (self->stopped_)
-                throw StorageError(StorageErrc::closed, "the adapter was disconnected");
-            if (self->version_ == version) {
-                self->waiting_.push_back(job);
-                return;
-            }
-        }
-        if (job->begin())
-            job->complete();
-    };
-    co_await Job::wait(waiter, std::move(submit), std::move(context));
-}
-
-bool Watch::is_worth_waiting()
-{
-    const std::lock_guard lock(mutex_);
-    if (catching_up_ >= 0.5)
-        return true;
-    const Clock::time_point now = Clock::now();
-    if (now < next_attempt_)
-        return false;
-    next_attempt_ = now + next_attempt;
-    return true;
-}
-
-void Watch::note_attempt(bool caught_up)
-{
-    const std::lock_guard lock(mutex_);
-    catching_up_ += ((caught_up ? 1.0 : 0.0) - catching_up_) * attempt_weight;
-}
-
-awaitable<std::optional<std::size_t>> Watch::caught_up(LogPosition written, OperationContext context)
-{
-    /// As long as it lives the replicas are asked for their places.
-    class Asking
-    {
-    public:
-        explicit Asking(Watch& watch) : watch_(watch) { change(1); }
-        ~Asking() { change(-1); }
-        Asking(const Asking&) = delete;
-        Asking& operator=(const Asking&) = delete;
-
-    private:
-        void change(int by)
-        {
-            const std::lock_guard lock(watch_.mutex_);
-            watch_.waiting_for_replicas_ =
-                static_cast<std::size_t>(static_cast<int>(watch_.waiting_for_replicas_) + by);
-        }
-        Watch& watch_;
-    };
-    const auto self = shared_from_this();
-    const OperationContext limited = context.limited_to(catch_up_limit);
-    const Asking asking(*this);
-    wake_all();
-    while (true) {
-        const std::uint64_t seen = version();
-        const ReaderChoice choice = choose_reader(written);
-        if (choice.node && is_replica(*choice.node)) {
-            note_attempt(true);
-            co_return choice.node;
-        }
-        if (!choice.replica_behind)
-            co_return std::nullopt;
-        try {
-            co_await changed_since(seen, limited);
-        } catch (const StorageError& error) {
-            if (error.errc() != StorageErrc::timeout || context.expired())
-                throw;
-            break;
-        }
-    }
-    note_attempt(false);
-    co_return std::nullopt;
 }
 
 } // namespace whisperstore::postgresql

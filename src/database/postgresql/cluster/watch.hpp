@@ -20,6 +20,11 @@
 
 namespace whisperstore::postgresql {
 
+/// The addresses of a host's name; nothing where that cannot be told now.
+using LookUp = std::function<awaitable<std::optional<std::vector<std::string>>>(HostPort host)>;
+/// By the system's resolver, without those of this machine alone.
+awaitable<std::optional<std::vector<std::string>>> look_up_addresses(HostPort host);
+
 /// Each server has a connection of its own for that, besides those that do the work: once a second, at once when
 /// something speaks against what is known, and every few milliseconds while somebody waits for a replica.
 ///
@@ -36,7 +41,8 @@ public:
     using Changed = std::function<void(const TopologyEvent&)>;
 
     /// \param common of all servers' connections; its host is not looked at
-    Watch(Surroundings common, ReadPolicy policy, std::chrono::milliseconds max_replica_lag, Changed changed);
+    Watch(Surroundings common, ReadPolicy policy, std::chrono::milliseconds max_replica_lag, LookUp look_up,
+          Changed changed);
     void start();
     /// Whoever waits is told `closed`.
     void stop() noexcept;
@@ -105,6 +111,7 @@ private:
     const Surroundings common_;
     const std::shared_ptr<const Options> probe_options_;
     const ReadPolicy policy_;
+    const LookUp look_up_;
     const Changed changed_;
 
     mutable std::mutex mutex_;
