@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <set>
 #include <unordered_map>
@@ -305,12 +306,20 @@ private:
     awaitable<void> store_users(const std::vector<ImportedMessage>& fresh)
     {
         std::vector<Query> queries;
-        std::unordered_set<std::string_view> added;
-        for (const ImportedMessage& item : fresh)
-            if (added.insert(item.message.user_id).second)
-                queries.push_back(user_row(item.message));
+        for (const auto& [user, message] : first_messages(fresh))
+            queries.push_back(user_row(*message));
         if (!queries.empty())
             co_await storage_.database().execute_transaction(std::move(queries), context_);
+    }
+
+    /// Of each user, sorted: two imports that write the same rows in one order do not wait for each other.
+    static std::map<std::string_view, const UniversalMessage*>
+    first_messages(const std::vector<ImportedMessage>& messages)
+    {
+        std::map<std::string_view, const UniversalMessage*> first;
+        for (const ImportedMessage& item : messages)
+            first.emplace(item.message.user_id, &item.message);
+        return first;
     }
 
     static Query user_row(const UniversalMessage& message)
@@ -319,6 +328,19 @@ private:
         return query("INSERT INTO users (user_id, username, created_at, last_seen) VALUES (:user, :name, :time, :time) "
                      "ON CONFLICT (user_id) DO NOTHING",
                      params(arg("user", message.user_id), arg("name", username), arg("time", message.timestamp)));
+    }
+
+    /// Whoever stores messages of the same users meanwhile goes first or waits, so that what add_rows() looks for is
+    /// seen.
+    static Query lock_users(const std::vector<ImportedMessage>& messages)
+    {
+        Query lock;
+        const auto users = first_messages(messages);
+        for (const auto& [user, message] : users)
+            lock.params.add("", user);
+        lock.sql = "SELECT user_id FROM users WHERE user_id IN " + placeholders(users.size()) +
+                   " ORDER BY user_id FOR NO KEY UPDATE";
+        return lock;
     }
 
     /// The rows of one message. Each looks for the message itself, so that a message stored by
@@ -351,6 +373,8 @@ private:
         if (fresh.empty())
             co_return;
         std::vector<Query> queries;
+        if (storage_.database().dialect() == SqlDialect::postgresql)
+            queries.push_back(lock_users(fresh));
         for (const ImportedMessage& item : fresh)
             add_rows(queries, item.message);
         co_await storage_.database().execute_transaction(std::move(queries), context_);

@@ -7,6 +7,7 @@
 #include "support/test_directory.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace whisperstore {
 namespace {
@@ -384,6 +385,28 @@ TEST(Archive, RowsThatReferToMissingOnesAreTold)
     archive::Contents contents;
     contents.tables = tables;
     EXPECT_STORAGE_ERROR(writer.finish(contents), corrupt);
+}
+
+TEST(Archive, ValuesThatThePortableSchemaDoesNotAllowAreTold)
+{
+    test::TestDirectory directory;
+    const std::vector<PortableTable> tables = core_tables();
+    const PortableTable& metrics = *std::find_if(
+        tables.begin(), tables.end(), [](const PortableTable& table) { return table.name == "performance_metrics"; });
+    archive::ArchiveWriter writer(directory / "archive", "test");
+    writer.create_tables({metrics});
+    RowsBuilder rows(std::vector<std::string>{"id", "metric_name", "metric_value", "timestamp", "tags"});
+    rows.add(std::int64_t(1));
+    rows.add_text("m");
+    rows.add(std::numeric_limits<double>::quiet_NaN());
+    rows.add_text("2026-01-01T00:00:00.000000Z");
+    rows.add_text("{}");
+    writer.insert(metrics, rows.finish());
+    archive::Contents contents;
+    contents.tables = {metrics};
+    const StorageError error = test::error_of([&] { writer.finish(contents); });
+    EXPECT_EQ(error.errc(), StorageErrc::constraint_violation);
+    EXPECT_NE(error.message().find("performance_metrics"), std::string::npos) << error.what();
 }
 
 TEST(Archive, IdsGivenBeforeAreRemembered)

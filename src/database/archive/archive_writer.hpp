@@ -40,9 +40,10 @@ public:
 
     void create_tables(const std::vector<PortableTable>& tables);
     /// Adds rows with the columns of the table, in their order.
-    /// Throws StorageError constraint_violation naming the table for what its definition does not allow.
+    /// Throws StorageError constraint_violation naming the table for what its keys do not allow.
     void insert(const PortableTable& table, const Rows& rows);
     /// Everything else, then checks it, makes it durable and gives it its name.
+    /// Throws StorageError constraint_violation naming the table whose CHECKs do not hold.
     void finish(const Contents& contents);
 
     /// Removes the file, where it has no name yet. Nothing can be done with it afterwards.

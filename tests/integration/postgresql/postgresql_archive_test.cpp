@@ -409,7 +409,9 @@ TEST(PostgresqlArchive, TablesKeepTheirOwners)
     Server server;
     server.plain.script(
         "CREATE TABLE mine (id serial); ALTER TABLE mine OWNER TO guest; CREATE VIEW v AS SELECT 1 AS one; "
-        "ALTER VIEW v OWNER TO guest; CREATE SEQUENCE s; ALTER SEQUENCE s OWNER TO guest");
+        "ALTER VIEW v OWNER TO guest; CREATE SEQUENCE s; ALTER SEQUENCE s OWNER TO guest; CREATE FUNCTION f(a "
+        "integer, b text) RETURNS integer SECURITY DEFINER LANGUAGE sql AS 'SELECT 1'; ALTER FUNCTION f "
+        "OWNER TO guest; REVOKE ALL ON FUNCTION f FROM PUBLIC; GRANT EXECUTE ON FUNCTION f TO veteran");
     const auto before = server.dump();
     const TestDirectory directory;
     server.backup(directory / "archive");

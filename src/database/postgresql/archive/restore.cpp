@@ -52,19 +52,26 @@ void check(const archive::Definition& definition)
                                                      definition.name + " is no definition");
 }
 
-/// A right that somebody has on a table, view or sequence, with the statement that gives it.
+/// A right that somebody has on a table, view, sequence or function, with the statement that gives it.
 struct Right
 {
-    std::string on;
+    std::string on; ///< as `there_sql` names it
     std::string sql;
 };
+
+constexpr const char* there_sql = R"(
+SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
+UNION ALL
+SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname = current_schema())";
 
 /// They belong to the installation and not to its content.
 awaitable<std::vector<Right>> read_rights(Lease& lease, OperationContext context)
 {
     std::string sql = R"(
 WITH ours AS (SELECT c.* FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
-    WHERE c.relkind IN ('r', 'v', 'm', 'S'))
+    WHERE c.relkind IN ('r', 'v', 'm', 'S')),
+functions AS (SELECT p.*, p.oid::regprocedure::text AS signature FROM pg_proc p
+    JOIN pg_namespace n ON n.oid = p.pronamespace AND n.nspname = current_schema() WHERE p.prokind <> 'a')
 SELECT c.relname::text AS name, format('GRANT %s ON %s %I TO %s%s', x.privilege_type,
     CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.relname,
     CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END,
@@ -73,7 +80,17 @@ FROM ours c CROSS JOIN LATERAL aclexplode(c.relacl) x WHERE x.grantee <> c.relow
 UNION ALL
 SELECT c.relname, format('ALTER TABLE %I OWNER TO %I', c.relname, pg_get_userbyid(c.relowner))
 FROM ours c WHERE pg_get_userbyid(c.relowner) <> current_user AND NOT (c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d
-    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0)))";
+    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0))
+UNION ALL
+SELECT f.signature, format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', f.signature) FROM functions f WHERE f.proacl IS NOT NULL
+UNION ALL
+SELECT f.signature, format('GRANT EXECUTE ON ROUTINE %s TO %s%s', f.signature,
+    CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END,
+    CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+FROM functions f CROSS JOIN LATERAL aclexplode(f.proacl) x WHERE x.grantee <> f.proowner
+UNION ALL
+SELECT f.signature, format('ALTER ROUTINE %s OWNER TO %I', f.signature, pg_get_userbyid(f.proowner))
+FROM functions f WHERE pg_get_userbyid(f.proowner) <> current_user)";
     const QueryResult rows = co_await lease.execute(std::move(sql), Parameters(), std::move(context));
     std::vector<Right> rights;
     for (const Row& row : rows)
@@ -85,10 +102,8 @@ awaitable<void> give_rights(Lease& lease, std::vector<Right> rights, OperationCo
 {
     if (rights.empty())
         co_return;
-    const QueryResult rows = co_await lease.execute(
-        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = "
-        "current_schema()",
-        Parameters(), context);
+    std::string sql = there_sql;
+    const QueryResult rows = co_await lease.execute(std::move(sql), Parameters(), context);
     std::set<std::string, std::less<>> there;
     for (const Row& row : rows)
         there.emplace(row[0].as_text());

@@ -54,7 +54,8 @@ found (rank, kind, class, object, name, sql, drop_sql) AS (
         format('CREATE %sTABLE %I (%s)%s', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED ' ELSE '' END, c.relname,
             (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod))
                 || CASE WHEN a.attcollation NOT IN (0, t.typcollation) THEN format(' COLLATE %I.%I', cn.nspname, co.collname) ELSE '' END
-                || CASE WHEN a.attgenerated = 's' THEN ' GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ') STORED'
+                || CASE WHEN a.attgenerated <> '' THEN ' GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid)
+                            || CASE a.attgenerated WHEN 's' THEN ') STORED' ELSE ') VIRTUAL' END
                         WHEN a.attidentity <> '' THEN ' GENERATED ' || CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END || ' AS IDENTITY ('
                             || (SELECT format('SEQUENCE NAME %I INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s', q.relname, s.seqincrement,
                                     s.seqmin, s.seqmax, s.seqstart, s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END)
@@ -88,7 +89,7 @@ found (rank, kind, class, object, name, sql, drop_sql) AS (
     FROM ours c WHERE c.relkind IN ('v', 'm')
     UNION ALL
     SELECT 9, 'trigger', 'pg_trigger'::regclass, g.oid, format('%s.%s', c.relname, g.tgname), pg_get_triggerdef(g.oid, true),
-        CASE WHEN g.tgparentid = 0 THEN format('DROP TRIGGER IF EXISTS %I ON %I', g.tgname, c.relname) END
+        CASE WHEN NOT c.relispartition THEN format('DROP TRIGGER IF EXISTS %I ON %I', g.tgname, c.relname) END
     FROM pg_trigger g JOIN ours c ON c.oid = g.tgrelid WHERE NOT g.tgisinternal
     UNION ALL
     SELECT 10, 'policy', 'pg_policy'::regclass, p.oid, format('%s.%s', c.relname, p.polname),
