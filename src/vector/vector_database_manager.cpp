@@ -3,7 +3,9 @@
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace whisperstore {
 
@@ -263,6 +265,7 @@ awaitable<CollectionExport> VectorDatabaseManager::export_collection(std::string
         std::ranges::move(page.items, std::back_inserter(exported.documents));
         cursor = std::move(page.next);
     } while (cursor);
+    std::ranges::sort(exported.documents, {}, &VectorDocument::id);
     co_return exported;
 }
 

@@ -212,7 +212,9 @@ public:
     virtual awaitable<std::uint64_t> delete_documents(std::string collection, Filter filters,
                                                       OperationContext context = OperationContext()) = 0;
 
-    /// Documents ordered by id, page by page, in bounded memory.
+    /// Documents page by page, in bounded memory, in an order of the backend's own. What is there from the first page
+    /// to the last comes exactly once, whatever is stored and deleted meanwhile; what comes or goes meanwhile, at most
+    /// once.
     /// \param page_size 1-10,000. \param cursor `next` of the page before.
     virtual awaitable<Page<VectorDocument>> scroll(std::string collection, std::size_t page_size = 256,
                                                    std::optional<PageCursor> cursor = std::nullopt,
@@ -228,8 +230,9 @@ public:
     virtual awaitable<CollectionStats> get_collection_stats(std::string collection,
                                                             OperationContext context = OperationContext()) = 0;
 
-    /// Writes every collection, each from one consistent snapshot, into one SQLite file
-    /// (docs/archive-format.md). Appears whole or not at all. \throws StorageError already_exists.
+    /// Writes every collection into one SQLite file (docs/archive-format.md), which appears whole or not at all: a
+    /// local backend each from one consistent snapshot, a server page by page, as scroll() has it.
+    /// \throws StorageError already_exists.
     virtual awaitable<void> backup_collections(std::filesystem::path backup_path,
                                                OperationContext context = OperationContext()) = 0;
     /// Replaces all collections by the backup's. The backup is checked first; on failure the old

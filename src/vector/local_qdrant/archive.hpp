@@ -11,17 +11,11 @@ void write_archive(const std::filesystem::path& path,
                    const std::vector<std::pair<std::string, std::filesystem::path>>& collections,
                    sqlite::Stopper& stopper);
 
-/// Reads and checks everything in an archive. Throws StorageError not_found, corrupt or version_mismatch.
-std::vector<StoredCollection> check_archive(const std::filesystem::path& path, sqlite::Stopper& stopper);
-
 /// Makes the file of one collection from an archive that was checked.
 void extract_collection(const std::filesystem::path& archive, const StoredCollection& collection,
                         const std::filesystem::path& file, sqlite::Stopper& stopper);
 
 /// Makes the file of a new, empty collection.
 void make_collection_file(const std::filesystem::path& file, std::string_view name, const CollectionConfig& config);
-
-/// Errors that come from tables or columns that are not there, as what they are: a damaged file.
-StorageError as_damage(const StorageError& error, const std::filesystem::path& path);
 
 } // namespace whisperstore::local_qdrant

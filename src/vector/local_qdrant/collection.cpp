@@ -77,7 +77,7 @@ Collection::Collection(std::string name, Options options, const CheckPoint& chec
         });
         graphs_->attach();
     } catch (const StorageError& error) {
-        throw as_damage(error, options_.file);
+        throw as_damage(error, options_.file, backend);
     }
 }
 

@@ -303,7 +303,7 @@ void OpenStore::restore(const fs::path& path, sqlite::Stopper& stopper)
     check_outside(path);
     const std::lock_guard changing(changing_);
     static_cast<void>(known({})); // refuses while an earlier restore is unfinished
-    const std::vector<StoredCollection> collections = check_archive(path, stopper);
+    const std::vector<StoredCollection> collections = check_archive(path, backend, stopper);
     std::vector<std::string> restored;
     try {
         const fs::path folder = directory_.begin_restore();

@@ -2,16 +2,9 @@
 
 #include "vector/local_qdrant/collection_file.hpp"
 
-#include <sqlite3.h>
-
 namespace whisperstore::local_qdrant {
 
-void check_stop(const sqlite::Stopper& stopper)
-{
-    // In SQLite's own words: run_on_thread turns them into `timeout` or `cancelled`.
-    if (stopper.stopped())
-        throw sqlite::make_error(SQLITE_INTERRUPT, "interrupted", {}, backend);
-}
+void check_stop(const sqlite::Stopper& stopper) { vector_archive::check_stop(stopper, backend); }
 
 awaitable<void> run_stoppable(std::function<void(sqlite::Stopper&)> work, OperationContext context)
 {

@@ -1,4 +1,4 @@
-#include "vector/local_qdrant/collection_file.hpp"
+#include "vector/archive/collection_file.hpp"
 
 #include "vector/about_text.hpp"
 
@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstring>
 
-namespace whisperstore::local_qdrant {
+namespace whisperstore::vector_archive {
 
 namespace {
 
@@ -31,7 +31,7 @@ void throw_corrupt(const sqlite::Connection& connection, const std::string& why)
 {
     throw StorageError(StorageErrc::corrupt,
                        connection.options().path.string() + " " + why + "; restore it from a backup",
-                       ErrorDetails{std::string(backend)});
+                       ErrorDetails{std::string(connection.options().backend)});
 }
 
 void create_layout(sqlite::Connection& connection)
@@ -95,7 +95,7 @@ void check_marks(sqlite::Connection& connection)
     if (connection.query_int("PRAGMA user_version") > newest_format_version)
         throw StorageError(StorageErrc::version_mismatch,
                            connection.options().path.string() + " was written by a newer whisperstore: use that one",
-                           ErrorDetails{std::string(backend)});
+                           ErrorDetails{std::string(connection.options().backend)});
 }
 
 namespace {
@@ -248,4 +248,4 @@ ChangeMarks read_marks(sqlite::Connection& connection)
     return marks;
 }
 
-} // namespace whisperstore::local_qdrant
+} // namespace whisperstore::vector_archive
