@@ -21,7 +21,7 @@ WAL = {"wal_capacity_mb": 32, "wal_segments_ahead": 0, "wal_retain_closed": 1}
 COUNTS = ("shard_number", "replication_factor", "write_consistency_factor")
 
 # The engine takes no collection without any vectors, as the server does: such a one gets a vector nobody can name.
-NO_VECTORS = "\0no vectors"
+NO_VECTORS = "whisperstore: no vectors"
 
 
 def without_nulls(value):
