@@ -30,6 +30,11 @@ ANY = {"time", "usage", "creation_time", "size", "checksum", "peer_id", "segment
 SNAPSHOT = re.compile(r"mem-\d+-\d{4}(-\d\d){5}\.snapshot")
 SINGLE_PRECISION = 1e-6
 
+# Here the limit cuts between points of one score. Which of them are before it is decided, at random, when their
+# collection is made: the record, which makes and deletes it, is replayed until it is as it was then.
+UNDECIDED = {"query fusion rrf", "query fusion dbsf", "query batch dense and sparse"}
+ATTEMPTS = 40
+
 
 class Server:
     def __init__(self, url, api_key):
@@ -146,13 +151,15 @@ def compare(call, status, content_type, answer):
 
 def replay(calls, server):
     """How many answers were as recorded; prints what was not."""
-    good = 0
-    for number, call in enumerate(calls, 1):
-        found = list(compare(call, *server.ask(call)))
-        good += not found
-        for line in found:
-            print(f"{number} {call['name']!r}: {line}")
-    return good
+    for _ in range(ATTEMPTS):
+        found = {number: list(compare(call, *server.ask(call))) for number, call in enumerate(calls, 1)}
+        wrong = [number for number, lines in found.items() if lines]
+        if not wrong or not all(calls[number - 1]["name"] in UNDECIDED for number in wrong):
+            break
+    for number in wrong:
+        for line in found[number]:
+            print(f"{number} {calls[number - 1]['name']!r}: {line}")
+    return len(calls) - len(wrong)
 
 
 def started(stand_in, folder):
