@@ -175,7 +175,7 @@ class Collection:
             shard.flush()
 
     def optimize(self):
-        """Builds the vectors' index. Reads go on, changes wait."""
+        """Builds the vectors' index. The engine lets no other thread run meanwhile."""
         with self._changing, self.using() as shard:
             self.unoptimized = 0
             shard.optimize()

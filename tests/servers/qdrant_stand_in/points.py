@@ -11,6 +11,7 @@ from .json_text import write_json
 DEFAULT_VECTOR = ""
 BM25_MODEL = "qdrant/bm25"
 LARGEST_ID = 2**64 - 1
+NUMBERS = frozenset((int, float))
 
 
 def point_id(value):
@@ -32,7 +33,7 @@ def point_ids(values):
 
 
 def is_vector(value):
-    return isinstance(value, list) and all(isinstance(number, (int, float)) for number in value)
+    return isinstance(value, list) and NUMBERS.issuperset(map(type, value))
 
 
 def sparse_vector(value, place):

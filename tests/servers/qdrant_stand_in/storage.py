@@ -151,22 +151,22 @@ class Storage:
             universes = list(self._universes.values())
         return [collection for universe in universes for collection in universe.collections()]
 
-    def maintain(self):
-        """Flushes and indexes, for as long as the process runs."""
+    def maintain(self, build_indexes):
+        """Flushes, for as long as the process runs, and builds vectors' indexes where that is wanted."""
         while True:
             time.sleep(QUIET_SECONDS)
             for collection in self._collections():
                 try:
-                    self._maintain(collection)
+                    self._maintain(collection, build_indexes)
                 except ApiError:
                     pass  # It was deleted meanwhile.
 
     @staticmethod
-    def _maintain(collection):
+    def _maintain(collection, build_indexes):
         quiet = time.monotonic() - collection.last_change
         if collection.unflushed and quiet > FLUSH_SECONDS:
             collection.flush()
         size = max((vector["size"] for vector in collection.settings.dense_vectors.values()), default=0)
-        if quiet > QUIET_SECONDS and collection.unoptimized * size * FLOAT_BYTES > \
+        if build_indexes and quiet > QUIET_SECONDS and collection.unoptimized * size * FLOAT_BYTES > \
                 collection.settings.indexing_threshold_bytes:
             collection.optimize()
