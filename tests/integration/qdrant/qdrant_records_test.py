@@ -162,6 +162,12 @@ def replay(calls, server):
     return len(calls) - len(wrong)
 
 
+def remove_what_is_left(calls, server):
+    for call in calls:
+        if call["method"] == "PUT" and call["status"] == 200 and call["path"].count("/") == 2:
+            server.ask({"name": "", "method": "DELETE", "path": call["path"], "request": None})
+
+
 def started(stand_in, folder):
     subprocess.run([stand_in, "start", folder, "--api-key", API_KEY], check=True, timeout=SECONDS)
     values = dict(line.split("=", 1) for line in (Path(folder) / "environment").read_text().splitlines())
@@ -176,7 +182,9 @@ def main():
         sys.exit(SKIPPED)
     calls = json.loads(path.read_text(encoding="utf-8"))["calls"]
     if os.environ.get("QDRANT_URL"):
-        good = replay(calls, Server(os.environ["QDRANT_URL"], os.environ.get("QDRANT_API_KEY", "")))
+        server = Server(os.environ["QDRANT_URL"], os.environ.get("QDRANT_API_KEY", ""))
+        good = replay(calls, server)
+        remove_what_is_left(calls, server)
     else:
         folder = Path(tempfile.mkdtemp(prefix="whisperstore-qdrant-")) / "server"
         try:
