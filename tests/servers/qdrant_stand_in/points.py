@@ -6,12 +6,11 @@ import uuid
 import qdrant_edge as engine
 
 from .errors import ApiError, Mismatch, no_variant, validation_error, wrong_input
-from .json_text import write_json
+from .json_text import NUMBERS, write_json
 
 DEFAULT_VECTOR = ""
 BM25_MODEL = "qdrant/bm25"
 LARGEST_ID = 2**64 - 1
-NUMBERS = frozenset((int, float))
 
 
 def point_id(value):
