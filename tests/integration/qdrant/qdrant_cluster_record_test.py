@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Asks three nodes of a Qdrant stand-in what was recorded of three real ones, before one of those was killed: its nodes are
-ports of one process, of which none can die.
+"""Asks three nodes of a Qdrant stand-in what was recorded of three real ones, before one of those was killed: its nodes
+are ports of one process, of which none can die.
 
   qdrant_cluster_record_test.py STAND_IN
 
-Counts have to be as recorded. What is said of nodes and shards has to be of the recorded form, and to be consistent: every
-shard on as many nodes as it has replicas, and every point in one shard.
+Counts have to be as recorded. What is said of nodes and shards has to be of the recorded form, and to be consistent:
+every shard on as many nodes as it has replicas, and every point in one shard.
 """
 
 import json

@@ -4,10 +4,10 @@
   qdrant_records_test.py STAND_IN RECORD     STAND_IN is tests/servers/qdrant, RECORD a file of servers/records in the
                                              shared data; without it the test is skipped.
 
-The answers must have the recorded status, content type, fields and values. What cannot be the same twice is compared by
-its kind only: times, snapshots' names and sizes, peers' ids, telemetry, metrics' values, how many segments the machine's
-processors made of a collection, and the order of points with one score. Where QDRANT_URL names a real server (and
-QDRANT_API_KEY its key), it is asked instead of a stand-in; it must have no collections.
+The answers must have the recorded status, content type, fields and values. What cannot be the same twice is compared
+by its kind only: times, snapshots' names and sizes, peers' ids, telemetry, metrics' values, how many segments the
+machine's processors made of a collection, and the order of points with one score. Where QDRANT_URL names a real server
+(and QDRANT_API_KEY its key), it is asked instead of a stand-in; it must have no collections.
 """
 
 import http.client
