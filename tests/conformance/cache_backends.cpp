@@ -40,12 +40,27 @@ std::function<void(double)> redis_time(const CacheConfig& config, std::vector<st
     };
 }
 
+/// With a level in this process time has passed when the servers' messages of it have come.
+template <typename Cache>
+void two_level_time(TestedCache& tested, const std::shared_ptr<Cache>& cache)
+{
+    tested.pass_time = [pass = tested.pass_time, cache = std::weak_ptr<Cache>(cache)](double timeouts) {
+        pass(timeouts);
+        const auto alive = cache.lock();
+        EXPECT_TRUE(eventually([&] { return alive->levels().local_channels == 0; }));
+    };
+}
+
 TestedCache redis_cache(CacheConfig config)
 {
     config = RedisServers::get().single_config(std::move(config));
     TestedCache tested;
     tested.pass_time = redis_time(config, {RedisServers::get().single()});
-    tested.cache = std::make_shared<RedisConversationCache>(std::move(config));
+    const bool levels = config.redis_two_level;
+    const auto cache = std::make_shared<RedisConversationCache>(std::move(config));
+    if (levels)
+        two_level_time(tested, cache);
+    tested.cache = cache;
     return tested;
 }
 
@@ -54,7 +69,11 @@ TestedCache redis_cluster_cache(CacheConfig config)
     config = RedisServers::get().cluster_config(std::move(config));
     TestedCache tested;
     tested.pass_time = redis_time(config, RedisServers::get().cluster());
-    tested.cache = std::make_shared<RedisClusterConversationCache>(std::move(config));
+    const bool levels = config.redis_two_level;
+    const auto cache = std::make_shared<RedisClusterConversationCache>(std::move(config));
+    if (levels)
+        two_level_time(tested, cache);
+    tested.cache = cache;
     return tested;
 }
 
