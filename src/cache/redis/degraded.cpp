@@ -2,6 +2,9 @@
 
 #include <whisperstore/core/error.hpp>
 
+#include <iterator>
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace whisperstore::redis {
@@ -44,31 +47,66 @@ bool Degraded::enter(const std::string& reason)
     return true;
 }
 
-Degraded::Memory Degraded::record(Write write)
+Degraded::Recorded Degraded::record(Write write, bool reachable)
 {
     if (!active())
-        return nullptr;
+        return {};
     const std::lock_guard lock(mutex_);
     if (!memory_)
-        return nullptr;
+        return {};
     if (writes_.size() >= most_writes)
         throw StorageError(StorageErrc::resource_exhausted,
                            "Redis is away, and " + std::to_string(most_writes) +
                                " writes wait for it already; see to the server: " + reason_);
-    writes_.push_back(std::move(write));
-    return memory_;
+    const auto told = reachable ? std::make_shared<Event>() : nullptr;
+    writes_.push_back({std::move(write), told});
+    return {memory_, told};
 }
 
-std::optional<Degraded::Write> Degraded::first() const
+std::vector<Degraded::Write> Degraded::first(std::size_t most) const
 {
+    std::vector<Write> writes;
+    std::set<std::string_view> channels;
     const std::lock_guard lock(mutex_);
-    return writes_.empty() ? std::nullopt : std::optional(writes_.front());
+    for (const Pending& pending : writes_) {
+        if (writes.size() == most || !channels.insert(pending.write.channel).second)
+            break;
+        writes.push_back(pending.write);
+    }
+    return writes;
 }
 
-void Degraded::told()
+void Degraded::told(const std::vector<bool>& which)
 {
-    const std::lock_guard lock(mutex_);
-    writes_.pop_front();
+    std::vector<std::shared_ptr<Event>> events;
+    {
+        const std::lock_guard lock(mutex_);
+        std::deque<Pending> untold;
+        for (const bool one : which) {
+            if (one)
+                events.push_back(std::move(writes_.front().told));
+            else
+                untold.push_back(std::move(writes_.front()));
+            writes_.pop_front();
+        }
+        writes_.insert(writes_.begin(), std::make_move_iterator(untold.begin()), std::make_move_iterator(untold.end()));
+    }
+    for (const auto& event : events)
+        if (event)
+            event->happen();
+}
+
+void Degraded::release()
+{
+    std::vector<std::shared_ptr<Event>> events;
+    {
+        const std::lock_guard lock(mutex_);
+        for (Pending& pending : writes_)
+            if (pending.told)
+                events.push_back(std::exchange(pending.told, nullptr));
+    }
+    for (const auto& event : events)
+        event->happen();
 }
 
 bool Degraded::leave()
@@ -79,6 +117,15 @@ bool Degraded::leave()
     memory_.reset();
     active_.store(false, std::memory_order_release);
     return true;
+}
+
+Degraded::Memory Degraded::drop()
+{
+    release();
+    const std::lock_guard lock(mutex_);
+    writes_.clear();
+    active_.store(false, std::memory_order_release);
+    return std::exchange(memory_, nullptr);
 }
 
 std::size_t Degraded::pending() const

@@ -1,6 +1,8 @@
 #pragma once
 // While Redis is away: a cache in memory, and what Redis has to be told when it is back.
 
+#include "cache/event.hpp"
+
 #include <whisperstore/cache/cache_config.hpp>
 #include <whisperstore/cache/hybrid_conversation_cache.hpp>
 
@@ -11,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace whisperstore::redis {
 
@@ -33,6 +36,11 @@ public:
         std::int64_t message_id = 0;     ///< of a removal
     };
     using Memory = std::shared_ptr<HybridConversationCache>;
+    struct Recorded
+    {
+        Memory memory = nullptr;                ///< null: not active, nothing was recorded
+        std::shared_ptr<Event> told = nullptr;  ///< Redis has it, or went away again
+    };
 
     Degraded(const CacheConfig& config, bool enabled);
 
@@ -44,13 +52,20 @@ public:
     Memory memory() const;
     /// Begins, if it has not begun; whether it did now.
     bool enter(const std::string& reason);
-    /// Null: not active, nothing was recorded. \throws StorageError resource_exhausted when too much is recorded.
-    Memory record(Write write);
+    /// `reachable`: Redis is being told. Whoever writes then waits until Redis has it, so that the end comes.
+    /// \throws StorageError resource_exhausted when too much is recorded.
+    Recorded record(Write write, bool reachable);
 
-    std::optional<Write> first() const;
-    void told();
+    /// The first writes, each to another channel, so that they may be told at once.
+    std::vector<Write> first(std::size_t most) const;
+    /// Which of these Redis has.
+    void told(const std::vector<bool>& which);
+    /// Redis is away again: nobody waits for it.
+    void release();
     /// Ends it where nothing is left to be told; false: there is.
     bool leave();
+    /// Ends it and forgets what Redis was not told. The cache in memory, if there was one.
+    Memory drop();
 
     std::size_t pending() const;
     std::string reason() const;
@@ -65,7 +80,12 @@ private:
     mutable std::mutex mutex_;
     HistorySource history_;
     Memory memory_;
-    std::deque<Write> writes_;
+    struct Pending
+    {
+        Write write;
+        std::shared_ptr<Event> told;
+    };
+    std::deque<Pending> writes_;
     std::string reason_;
 };
 

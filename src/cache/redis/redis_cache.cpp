@@ -154,12 +154,8 @@ awaitable<void> RedisCache::cleanup(Self self)
 {
     const std::vector<std::shared_ptr<Bootstrap>> running = self->readings_.close();
     self->close();
-    while (self->degraded_.first())
-        self->degraded_.told();
-    if (const auto memory = self->degraded_.memory()) {
-        self->degraded_.leave();
+    if (const Degraded::Memory memory = self->degraded_.drop())
         co_await memory->cleanup();
-    }
     self->hits_ = 0;
     self->local_hits_ = 0;
     self->misses_ = 0;
@@ -251,47 +247,73 @@ awaitable<Degraded::Memory> RedisCache::memory(Self self)
     co_return memory;
 }
 
-awaitable<Degraded::Memory> RedisCache::record(Self self, Degraded::Write write)
+awaitable<Degraded::Recorded> RedisCache::record(Self self, Degraded::Write write)
 {
-    Degraded::Memory memory = self->degraded_.record(std::move(write));
-    if (memory)
-        co_await memory->initialize();
-    co_return memory;
+    Degraded::Recorded recorded = self->degraded_.record(std::move(write), self->reachable_);
+    if (recorded.memory)
+        co_await recorded.memory->initialize();
+    co_return recorded;
+}
+
+awaitable<void> RedisCache::wait_until_told(Degraded::Recorded recorded, OperationContext context)
+{
+    if (recorded.told)
+        co_await Event::wait(recorded.told, "waiting until Redis knows what was written while it was away",
+                             std::move(context));
+}
+
+awaitable<bool> RedisCache::tell(Self self)
+{
+    constexpr std::size_t at_once = 64;
+    const std::vector<Degraded::Write> writes = self->degraded_.first(at_once);
+    std::vector<std::shared_ptr<Call>> calls;
+    for (const Degraded::Write& write : writes) {
+        Command command = write.kind == Degraded::Write::Kind::add ? self->commands_.add(*write.message)
+                          : write.kind == Degraded::Write::Kind::remove
+                              ? self->commands_.remove(write.channel, write.message_id)
+                              : self->commands_.clear(write.channel, false);
+        calls.push_back(self->writing(std::move(command), write.channel));
+    }
+    std::optional<StorageError> failure;
+    try {
+        const std::shared_ptr<Client> client = self->client();
+        co_await Client::execute_all(client, calls, OperationContext());
+    } catch (const StorageError& error) {
+        failure = error;
+    }
+    if (failure && (failure->errc() == StorageErrc::closed || failure->errc() == StorageErrc::cancelled))
+        throw *failure;
+    std::vector<bool> told;
+    bool all = true;
+    for (const auto& call : calls) {
+        // What Redis will never take must not keep it from the rest. A removal whose answer was lost is made again:
+        // nobody waits for what it answers.
+        const bool done = !call->failure || call->failure->errc() == StorageErrc::corrupt ||
+                          call->failure->errc() == StorageErrc::version_mismatch;
+        told.push_back(done);
+        all = all && done;
+    }
+    self->degraded_.told(told);
+    co_return all;
 }
 
 awaitable<void> RedisCache::reconcile(std::weak_ptr<RedisCache> weak)
 {
-    constexpr auto pause = std::chrono::milliseconds(100);
+    constexpr auto pause = std::chrono::milliseconds(50);
     asio::steady_timer timer(co_await asio::this_coro::executor);
     for (;;) {
         const Self self = weak.lock();
         if (!self)
             co_return;
-        bool wait = !self->reachable_;
-        const std::optional<Degraded::Write> write = self->degraded_.first();
-        if (!wait && !write && self->degraded_.leave())
-            co_return;
-        if (!wait && write) {
-            Command command = write->kind == Degraded::Write::Kind::add ? self->commands_.add(*write->message)
-                              : write->kind == Degraded::Write::Kind::remove
-                                  ? self->commands_.remove(write->channel, write->message_id)
-                                  : self->commands_.clear(write->channel, false);
-            try {
-                co_await execute(self, self->writing(std::move(command), write->channel), OperationContext());
-                self->degraded_.told();
-            } catch (const StorageError& error) {
-                if (error.errc() == StorageErrc::closed || error.errc() == StorageErrc::cancelled)
-                    co_return;
-                // A removal whose answer was lost is made again: nobody waits for what it answers.
-                const bool damaged =
-                    error.errc() == StorageErrc::corrupt || error.errc() == StorageErrc::version_mismatch;
-                if (damaged)
-                    self->degraded_.told(); // Redis will never take it, and the others wait
-                wait = !damaged;
-            }
+        bool told = false;
+        if (self->reachable_) {
+            if (self->degraded_.leave())
+                co_return;
+            told = co_await tell(self);
         }
-        if (!wait)
+        if (told)
             continue;
+        self->degraded_.release();
         timer.expires_after(pause);
         co_await timer.async_wait(asio::use_awaitable);
     }
@@ -528,11 +550,11 @@ awaitable<void> RedisCache::add(Self self, std::string channel, UniversalMessage
     check_channel_id(channel);
     const CachedMessage checked = cached_message(channel, std::move(message));
     self->client();
-    Degraded::Memory memory;
+    Degraded::Recorded recorded;
     const Degraded::Write write{Degraded::Write::Kind::add, channel, checked};
     if (self->degraded_.enabled())
-        memory = co_await record(self, write);
-    if (!memory) {
+        recorded = co_await record(self, write);
+    if (!recorded.memory) {
         try {
             co_await execute(self, self->writing(self->commands_.add(*checked), channel), context);
             self->readings_.added(channel, checked);
@@ -541,11 +563,12 @@ awaitable<void> RedisCache::add(Self self, std::string channel, UniversalMessage
             if (!self->degrades(error))
                 throw;
         }
-        memory = co_await record(self, write);
-        if (!memory) // it came back in between
+        recorded = co_await record(self, write);
+        if (!recorded.memory) // it came back in between
             co_return co_await add(self, std::move(channel), *checked, std::move(context));
     }
-    co_await memory->add_message(std::move(channel), *checked, std::move(context));
+    co_await recorded.memory->add_message(std::move(channel), *checked, context);
+    co_await wait_until_told(std::move(recorded), std::move(context));
 }
 
 awaitable<bool> RedisCache::remove(Self self, std::string channel, std::int64_t message_id, OperationContext context)
@@ -553,11 +576,11 @@ awaitable<bool> RedisCache::remove(Self self, std::string channel, std::int64_t 
     context.check_deadline(self->backend(), "remove_message");
     check_channel_id(channel);
     self->client();
-    Degraded::Memory memory;
+    Degraded::Recorded recorded;
     const Degraded::Write write{Degraded::Write::Kind::remove, channel, nullptr, message_id};
     if (self->degraded_.enabled())
-        memory = co_await record(self, write);
-    if (!memory) {
+        recorded = co_await record(self, write);
+    if (!recorded.memory) {
         try {
             const auto call = self->writing(self->commands_.remove(channel, message_id), channel);
             const Reply reply = co_await execute(self, call, context);
@@ -567,11 +590,13 @@ awaitable<bool> RedisCache::remove(Self self, std::string channel, std::int64_t 
             if (!self->degrades(error))
                 throw;
         }
-        memory = co_await record(self, write);
-        if (!memory)
+        recorded = co_await record(self, write);
+        if (!recorded.memory)
             co_return co_await remove(self, std::move(channel), message_id, std::move(context));
     }
-    co_return co_await memory->remove_message(std::move(channel), message_id, std::move(context));
+    const bool removed = co_await recorded.memory->remove_message(std::move(channel), message_id, context);
+    co_await wait_until_told(std::move(recorded), std::move(context));
+    co_return removed;
 }
 
 awaitable<void> RedisCache::clear(Self self, std::string channel, OperationContext context)
@@ -579,11 +604,11 @@ awaitable<void> RedisCache::clear(Self self, std::string channel, OperationConte
     context.check_deadline(self->backend(), "clear_channel_cache");
     check_channel_id(channel);
     self->client();
-    Degraded::Memory memory;
+    Degraded::Recorded recorded;
     const Degraded::Write write{Degraded::Write::Kind::clear, channel};
     if (self->degraded_.enabled())
-        memory = co_await record(self, write);
-    if (!memory) {
+        recorded = co_await record(self, write);
+    if (!recorded.memory) {
         try {
             const bool reading = self->readings_.under_way(channel);
             const auto call = self->writing(self->commands_.clear(channel, reading), channel);
@@ -602,11 +627,12 @@ awaitable<void> RedisCache::clear(Self self, std::string channel, OperationConte
             if (!self->degrades(error))
                 throw;
         }
-        memory = co_await record(self, write);
-        if (!memory)
+        recorded = co_await record(self, write);
+        if (!recorded.memory)
             co_return co_await clear(self, std::move(channel), std::move(context));
     }
-    co_await memory->clear_channel_cache(std::move(channel), std::move(context));
+    co_await recorded.memory->clear_channel_cache(std::move(channel), context);
+    co_await wait_until_told(std::move(recorded), std::move(context));
 }
 
 awaitable<CacheStats> RedisCache::stats(Self self, OperationContext context)

@@ -70,7 +70,10 @@ private:
     bool degrades(const StorageError& error);
     /// Null: Redis is asked. Else initialised.
     static awaitable<Degraded::Memory> memory(Self self);
-    static awaitable<Degraded::Memory> record(Self self, Degraded::Write write);
+    static awaitable<Degraded::Recorded> record(Self self, Degraded::Write write);
+    static awaitable<void> wait_until_told(Degraded::Recorded recorded, OperationContext context);
+    /// Tells Redis the next writes; false: not all of them.
+    static awaitable<bool> tell(Self self);
     static awaitable<void> reconcile(std::weak_ptr<RedisCache> weak);
 
     static awaitable<Messages> read(Self self, Query query);

@@ -2,8 +2,12 @@
 #include "integration/redis/redis_fixture.hpp"
 #include "servers/chaos_proxy.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <atomic>
 #include <map>
-#include <set>
 
 namespace whisperstore::test {
 namespace {
@@ -94,7 +98,10 @@ TEST_F(RedisDegraded, StartsWithoutRedis)
 awaitable<void> write_all(std::shared_ptr<RedisConversationCache> cache, std::string channel,
                           std::shared_ptr<std::atomic<bool>> over, Ids* added)
 {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
     for (std::int64_t id = 1; !*over; ++id) {
+        timer.expires_after(std::chrono::microseconds(200));
+        co_await timer.async_wait(asio::use_awaitable);
         co_await cache->add_message(channel, test_message(id)); // never an error, whatever the state of Redis
         added->push_back(id);
     }
