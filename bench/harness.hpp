@@ -70,6 +70,7 @@ std::vector<Case> decorator_cases();
 std::vector<Case> graph_cases();
 std::vector<Case> http_cases();
 std::vector<Case> postgresql_cases();
+std::vector<Case> redis_cases();
 std::vector<Case> sqlite_cases();
 std::vector<Case> text_cases();
 std::vector<Case> vector_cases();
