@@ -16,6 +16,19 @@ bool is_gateway_failure(int status) noexcept { return status == 502 || status ==
 
 } // namespace
 
+/// Counts the call while it is the node's.
+class Call::UnderWay
+{
+public:
+    explicit UnderWay(Node& node) noexcept : node_(node) { node_.under_way.fetch_add(1, std::memory_order_relaxed); }
+    ~UnderWay() { node_.under_way.fetch_sub(1, std::memory_order_relaxed); }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+
+private:
+    Node& node_;
+};
+
 /// Remembers what was sent, however the exchange ends.
 class Call::Noting
 {
@@ -48,6 +61,7 @@ awaitable<Response> Call::run(std::span<Candidate> candidates)
         }
         if (!failure && !is_gateway_failure(refusal->status)) {
             candidate.report(CircuitBreaker::Verdict::healthy, {});
+            candidate.node().served.fetch_add(1, std::memory_order_relaxed);
             co_return std::move(*refusal);
         }
         report(candidate, failure);
@@ -63,6 +77,7 @@ awaitable<Response> Call::run(std::span<Candidate> candidates)
 awaitable<Response> Call::on_node(Node& node)
 {
     node_ = &node;
+    const UnderWay counted(node);
     const auto attempt = request_.attempt_timeout.value_or(config_.attempt_timeout);
     const OperationContext limited = context_.limited_to(attempt);
     const auto cancellation = co_await asio::this_coro::cancellation_state;
@@ -101,6 +116,9 @@ awaitable<Response> Call::attempt_on(Node& node, Lease& lease, std::optional<Res
     else
         stream = co_await connect(node, deadline);
     const std::size_t limit = request_.response_limit.value_or(config_.response_limit);
+    std::optional<OpenAttempts::Entry> abandonable;
+    if (!config_.health_target.empty() && request_.effect != Effect::write)
+        abandonable.emplace(node.attempts, stream->abandoner());
     const Noting noting(*this, report);
     const ExchangeLimits limits{limit, deadline};
     Response response = co_await exchange(*stream, request_, node.frame, sink_, limits, report);

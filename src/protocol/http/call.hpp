@@ -1,10 +1,10 @@
 #pragma once
 // One call of the client: its attempts on one node after the other.
 
-#include "core/circuit_breaker.hpp"
 #include "protocol/http/client.hpp"
 #include "protocol/http/exchange.hpp"
 #include "protocol/http/failure.hpp"
+#include "protocol/http/node.hpp"
 
 #include <memory>
 #include <optional>
@@ -14,22 +14,6 @@
 #include <utility>
 
 namespace whisperstore::http {
-
-struct Node
-{
-    Node(HostPort where, const CircuitBreaker::Settings& breaker_settings, const PoolSettings& pool_settings)
-        : address(std::move(where)),
-          name(address.to_string()),
-          breaker(breaker_settings),
-          pool(std::make_shared<ConnectionPool>(pool_settings))
-    {
-    }
-    const HostPort address;
-    const std::string name;
-    RequestFrame frame;
-    CircuitBreaker breaker;
-    const std::shared_ptr<ConnectionPool> pool;
-};
 
 /// A node a call may go to, with the word it owes to the node's breaker.
 class Candidate
@@ -77,6 +61,7 @@ public:
 
 private:
     class Noting;
+    class UnderWay;
     awaitable<Response> on_node(Node& node);
     awaitable<Response> attempt_on(Node& node, Lease& lease, std::optional<RestingConnection> resting, Time deadline,
                                    ExchangeReport& report);

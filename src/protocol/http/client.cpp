@@ -4,6 +4,7 @@
 #include "protocol/http/base_url.hpp"
 #include "protocol/http/call.hpp"
 #include "protocol/http/header_fields.hpp"
+#include "protocol/http/health_checker.hpp"
 #include "protocol/http/status.hpp"
 
 #include <whisperstore/core/json.hpp>
@@ -64,13 +65,29 @@ void check_config(const ClientConfig& config)
     }
     for (const Header& header : config.headers)
         check_header(header);
+    if (!config.health_target.empty()) {
+        check_target(config.health_target);
+        if (config.health_interval <= std::chrono::milliseconds(0) ||
+            config.health_timeout <= std::chrono::milliseconds(0))
+            throw wrong("health_interval and health_timeout are more than 0 ms");
+    }
+}
+
+/// One failure is enough where a check soon tells that it has passed.
+ClientConfig adjusted(ClientConfig config)
+{
+    if (config.nodes.size() < 2)
+        config.health_target.clear();
+    if (!config.health_target.empty())
+        config.breaker = CircuitBreaker::Settings{1, config.health_interval, config.health_interval, 1};
+    return config;
 }
 
 } // namespace
 
 struct Client::State
 {
-    explicit State(ClientConfig configuration) : config(std::move(configuration))
+    explicit State(ClientConfig configuration) : config(adjusted(std::move(configuration)))
     {
         check_config(config);
         if (config.tls.enabled)
@@ -86,27 +103,47 @@ struct Client::State
         }
     }
 
-    /// Every node once: those whose breakers let the call through first, in turns; then the others, so that a call is
-    /// refused only after all were tried.
+    /// Every node, those with the fewest calls under way first; in turns among equals.
+    std::vector<Node*> by_load()
+    {
+        std::vector<std::pair<std::uint64_t, Node*>> loads;
+        const std::size_t first = turn.fetch_add(1, std::memory_order_relaxed);
+        for (std::size_t i = 0; i < nodes.size(); ++i) {
+            Node& node = *nodes[(first + i) % nodes.size()];
+            loads.emplace_back(node.under_way.load(std::memory_order_relaxed), &node);
+        }
+        std::ranges::stable_sort(loads, {}, &std::pair<std::uint64_t, Node*>::first);
+        std::vector<Node*> order;
+        for (const auto& [load, node] : loads)
+            order.push_back(node);
+        return order;
+    }
+
+    /// Every node once: those whose breakers let the call through first; then the others, so that a call is refused
+    /// only after all were tried.
     std::vector<Candidate> candidates()
     {
         std::vector<Candidate> order;
         std::vector<Node*> refused;
         const auto now = Clock::now();
-        const std::size_t first = turn.fetch_add(1, std::memory_order_relaxed);
-        for (std::size_t i = 0; i < nodes.size(); ++i) {
-            Node& node = *nodes[(first + i) % nodes.size()];
-            // A probe is for a call that is sure to use it: only the first in line is.
-            if (!node.breaker.closed() && !order.empty())
-                refused.push_back(&node);
-            else if (const auto ticket = node.breaker.admit(now))
-                order.emplace_back(node, *ticket);
+        for (Node* node : by_load()) {
+            // A probe is for a call that is sure to use it: only the first in line is. Health checks are probes enough.
+            if (!node->breaker.closed() && (!order.empty() || !config.health_target.empty()))
+                refused.push_back(node);
+            else if (const auto ticket = node->breaker.admit(now))
+                order.emplace_back(*node, *ticket);
             else
-                refused.push_back(&node);
+                refused.push_back(node);
         }
         for (Node* node : refused)
             order.emplace_back(*node, std::nullopt);
         return order;
+    }
+
+    void start_checks()
+    {
+        if (!config.health_target.empty())
+            checker.emplace(config, tls ? &*tls : nullptr, nodes);
     }
 
     /// On the call's strand; takes its arguments over.
@@ -127,6 +164,7 @@ struct Client::State
     std::vector<std::unique_ptr<Node>> nodes;
     std::atomic<std::size_t> turn{0};
     std::atomic<bool> closed{false};
+    std::optional<HealthChecker> checker; // before all it watches
 };
 
 ClientConfig ClientConfig::of_url(std::string_view url, std::string_view what)
@@ -142,7 +180,7 @@ ClientConfig ClientConfig::of_url(std::string_view url, std::string_view what)
     return config;
 }
 
-Client::Client(ClientConfig config) : state_(std::make_shared<State>(std::move(config))) {}
+Client::Client(ClientConfig config) : state_(std::make_shared<State>(std::move(config))) { state_->start_checks(); }
 
 Client::~Client() = default;
 
@@ -231,7 +269,9 @@ std::vector<NodeHealth> Client::health() const
 {
     std::vector<NodeHealth> all;
     for (const auto& node : state_->nodes)
-        all.push_back(NodeHealth{node->address, node->breaker.snapshot(), node->pool->stats()});
+        all.push_back(NodeHealth{node->address, node->breaker.snapshot(), node->pool->stats(),
+                                 node->under_way.load(std::memory_order_relaxed),
+                                 node->served.load(std::memory_order_relaxed)});
     return all;
 }
 

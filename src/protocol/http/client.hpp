@@ -37,6 +37,12 @@ struct ClientConfig
     std::size_t response_limit = std::size_t(64) << 20U; ///< bytes of a decompressed body
     CircuitBreaker::Settings breaker{3, std::chrono::seconds(1), std::chrono::seconds(30), 1}; ///< per node
 
+    /// Of several nodes: a GET of this path (after the base path) that a healthy node answers with 2xx. Each is asked
+    /// every `health_interval`, by a thread of the client; empty: they are known by their answers to calls only.
+    std::string health_target = {};
+    std::chrono::milliseconds health_interval{500};
+    std::chrono::milliseconds health_timeout{1'000};
+
     /// What a base URL says: nodes, TLS, path, Basic authentication. \param what names the setting in messages
     /// \throws StorageError invalid_argument; never repeats the URL
     static ClientConfig of_url(std::string_view url, std::string_view what);
@@ -48,12 +54,18 @@ struct NodeHealth
     HostPort node;
     CircuitBreaker::Snapshot circuit;
     PoolStats pool;
+    std::uint64_t under_way = 0; ///< calls now
+    std::uint64_t served = 0;    ///< calls it answered so far
 };
 
-/// Sends requests to the healthiest nodes, in turns.
+/// Sends requests to the healthiest nodes, each to the one with the fewest calls under way, in turns among equals.
 ///
 /// Thread safe; calls may come from any executor, also from several one after the other, and each call's work runs on a
-/// strand of the caller's. Calls under way keep what they need when the client goes. No threads of its own.
+/// strand of the caller's. Calls under way keep what they need when the client goes. One thread where `health_target`
+/// is set and there are several nodes, else none.
+///
+/// With health checks a node is left out from its first failure on, of a call or a check, until a check succeeds. Calls
+/// that wait for a node whose checks failed twice in a row, and that may be sent again, go to the next node.
 ///
 /// A connection that breaks before anything was sent (refused, TLS not agreed on, a resting connection the server
 /// closed) costs nothing: the call goes on with a fresh connection or the next node. What may be sent twice

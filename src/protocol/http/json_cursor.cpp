@@ -6,12 +6,11 @@
 
 #include <charconv>
 #include <optional>
+#include <utility>
 
 namespace whisperstore::http {
 
 namespace {
-
-constexpr int max_depth = 64;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -124,8 +123,8 @@ bool JsonCursor::enter(char open, char close)
 {
     if (peek() != open)
         fail(open == '{' ? "an object is missing" : "an array is missing");
-    if (++depth_ > max_depth)
-        fail("it nests deeper than 64 levels");
+    if (++depth_ > deepest_)
+        fail("it nests too deep");
     ++at_;
     if (peek() != close)
         return true;
@@ -243,6 +242,26 @@ std::uint64_t JsonCursor::read_index()
     if (error != std::errc() || end != digits.data() + digits.size())
         fail("a whole number from 0 is missing");
     return value;
+}
+
+double JsonCursor::read_double()
+{
+    const std::string_view digits = number();
+    double value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size())
+        fail("a number is beyond the range of double");
+    return value;
+}
+
+std::string_view JsonCursor::read_raw()
+{
+    space();
+    const std::size_t begin = at_;
+    const int outside = std::exchange(deepest_, depth_ + 64);
+    skip();
+    deepest_ = outside;
+    return text_.substr(begin, at_ - begin);
 }
 
 void JsonCursor::read_floats(std::vector<float>& out)

@@ -54,6 +54,9 @@ public:
     std::string_view read_plain_string(std::string& room);
     /// A whole number from 0; throws syntax for anything else.
     std::uint64_t read_index();
+    double read_double();
+    /// The text of one value of any kind, which may nest as deep again as this text (64 levels).
+    std::string_view read_raw();
     /// An array of numbers, appended. Throws for one beyond float's range.
     void read_floats(std::vector<float>& out);
     void skip();
@@ -81,6 +84,7 @@ private:
     std::string_view what_;
     std::size_t at_ = 0;
     int depth_ = 0;
+    int deepest_ = 64;
 };
 
 } // namespace whisperstore::http

@@ -89,6 +89,7 @@ struct Stream::State
     bool awaits_read = false;
     bool awaits_write = false;
     boost::system::error_code connect_error;
+    std::string abandoned; // why, once it was
 };
 
 Stream::Stream(const asio::any_io_executor& strand) : state_(std::make_shared<State>(strand)) {}
@@ -120,6 +121,8 @@ awaitable<void> Stream::until(bool State::* one, bool State::* other, Time deadl
         const auto cancellation = co_await asio::this_coro::cancellation_state;
         if (cancellation.cancelled() != asio::cancellation_type::none)
             throw Failure{FailureKind::cancelled, "it was cancelled by its caller"};
+        if (!state->abandoned.empty())
+            throw Failure{FailureKind::lost, state->abandoned};
         if (std::chrono::steady_clock::now() >= deadline)
             throw Failure{FailureKind::timed_out, "no answer in time"};
         state->timer.expires_at(deadline);
@@ -275,6 +278,21 @@ awaitable<void> Stream::pause(Time deadline)
         throw Failure{FailureKind::cancelled, "it was cancelled by its caller"};
     if (std::chrono::steady_clock::now() >= deadline)
         throw Failure{FailureKind::timed_out, "no answer in time"};
+}
+
+std::function<void(std::string reason)> Stream::abandoner() const
+{
+    return [weak = std::weak_ptr<State>(state_)](std::string reason) {
+        const std::shared_ptr<State> state = weak.lock();
+        if (!state)
+            return;
+        asio::post(state->timer.get_executor(), [weak, reason = std::move(reason)] {
+            if (const std::shared_ptr<State> there = weak.lock()) {
+                there->abandoned = reason;
+                there->timer.cancel();
+            }
+        });
+    };
 }
 
 std::optional<RestingConnection> Stream::rest() &&

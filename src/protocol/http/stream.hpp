@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,6 +75,9 @@ public:
     awaitable<void> wait(bool readable, bool writable, Time deadline);
     /// Lets others run.
     awaitable<void> pause(Time deadline);
+
+    /// What any thread may call, also when the stream is gone: whatever waits here ends as `lost` by that reason.
+    std::function<void(std::string reason)> abandoner() const;
 
     /// Takes the connection out, for another call; nothing where it cannot be.
     std::optional<RestingConnection> rest() &&;
