@@ -292,14 +292,6 @@ void JsonCursor::word(std::string_view text)
     at_ += text.size();
 }
 
-std::string_view JsonCursor::read_raw()
-{
-    space();
-    const std::size_t begin = at_;
-    skip();
-    return text_.substr(begin, at_ - begin);
-}
-
 void JsonCursor::skip()
 {
     switch (kind()) {

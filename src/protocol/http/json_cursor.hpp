@@ -60,8 +60,6 @@ public:
     /// An array of numbers, appended. Throws for one beyond float's range.
     void read_floats(std::vector<float>& out);
     void skip();
-    /// The value's own text.
-    std::string_view read_raw();
     /// Only white space is left, or it throws.
     void end();
 

@@ -98,8 +98,8 @@ awaitable<std::vector<Record>> Listing::next(std::size_t most, OperationContext 
 awaitable<void> Listing::fill(std::size_t most, OperationContext context)
 {
     switch (place_.way) {
-    case ListingPlace::Way::whole:
-        co_await fill_whole(most, std::move(context));
+    case ListingPlace::Way::complete:
+        co_await fill_completely(most, std::move(context));
         break;
     case ListingPlace::Way::buckets:
         co_await fill_buckets(most, std::move(context));
@@ -141,7 +141,7 @@ void Listing::take(std::vector<Record> records)
 
 /// All in one answer. Only the first one of a walk finds out that they are too many: a walk keeps its way, or what
 /// others wrote would come twice or never.
-awaitable<void> Listing::fill_whole(std::size_t most, OperationContext context)
+awaitable<void> Listing::fill_completely(std::size_t most, OperationContext context)
 {
     const bool ids_only = !include_.documents && !include_.metadatas && !include_.embeddings;
     const std::size_t limit = std::max(most, ids_only ? most_ids : most_with_more) + 1;

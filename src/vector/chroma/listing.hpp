@@ -22,11 +22,11 @@ struct ListingPlace
 {
     enum class Way : char
     {
-        whole = 'w',   ///< every answer is of the whole collection
+        complete = 'w', ///< every answer is of the whole collection
         buckets = 'b', ///< by buckets
         foreign = 'f'  ///< the records in no bucket, after all the others
     };
-    Way way = Way::whole;
+    Way way = Way::complete;
     unsigned span = bucket_count; ///< how many buckets were asked for last
     unsigned bucket = 0;
     std::string id = {}; ///< the last one passed; empty at the beginning of a bucket
@@ -51,7 +51,7 @@ public:
 
 private:
     awaitable<void> fill(std::size_t most, OperationContext context);
-    awaitable<void> fill_whole(std::size_t most, OperationContext context);
+    awaitable<void> fill_completely(std::size_t most, OperationContext context);
     awaitable<void> fill_buckets(std::size_t most, OperationContext context);
     awaitable<void> fill_foreign(std::size_t most, OperationContext context);
     awaitable<std::vector<Record>> get(Where where, std::optional<std::uint64_t> limit, std::uint64_t offset,

@@ -52,6 +52,8 @@ http::ClientConfig client_config(const VectorDatabaseConfig& config, bool severa
     out.response_limit = response_limit;
     out.attempt_timeout = attempt_timeout;
     out.max_waiting = 4096;
+    if (out.nodes.size() > 1)
+        out.health_target = "/api/v2/heartbeat";
     return out;
 }
 
