@@ -35,6 +35,9 @@ const std::vector<VectorBackend>& vector_backends()
             return decorate(make(directory), every_layer());
         };
         list.push_back(decorated);
+#if defined(WHISPERSTORE_TEST_CHROMADB)
+        add_chroma_backends(list);
+#endif
         return list;
     }();
     return backends;
