@@ -50,6 +50,7 @@ void add_chroma_backends(std::vector<VectorBackend>& backends)
     http.name = "http_chromadb";
     http.type = "http_chromadb";
     http.atomic_batches = false;
+    http.score_tolerance = 1e-5; // computed in float there
     http.recall_tolerance = 0.003;
     http.make = [](const std::filesystem::path& directory) -> std::shared_ptr<VectorDatabaseManager> {
         const Deployment& deployment = deployment_of(directory);

@@ -204,10 +204,11 @@ TEST_P(Vectors, ScoresAreRightInEveryDimension)
         const std::vector<SearchResult> found = run(vectors->search_similar(name, query, 20));
         ASSERT_EQ(found.size(), 20U);
         for (const SearchResult& result : found)
-            EXPECT_NEAR(result.score, cosine(query, batch[std::stoul(result.id)].embedding), 1e-6) << dimension;
+            EXPECT_NEAR(result.score, cosine(query, batch[std::stoul(result.id)].embedding), GetParam().score_tolerance)
+                << dimension;
         EXPECT_TRUE(std::ranges::is_sorted(found, std::greater<>(), &SearchResult::score));
         const std::vector<float> own = some_vector(5, dimension);
-        EXPECT_NEAR(run(vectors->search_similar(name, own, 1))[0].score, 1, 1e-6) << dimension;
+        EXPECT_NEAR(run(vectors->search_similar(name, own, 1))[0].score, 1, GetParam().score_tolerance) << dimension;
     }
 }
 
@@ -308,7 +309,7 @@ TEST_P(Vectors, DeletingEverythingNeedsMoreThanAnEmptyFilter)
 
 // ---- listing
 
-TEST_P(Vectors, ScrollingGivesEverythingOnceInTheOrderOfIds)
+TEST_P(Vectors, ScrollingGivesEverythingOnceInOneOrder)
 {
     std::vector<VectorDocument> batch;
     Ids expected;
@@ -319,11 +320,12 @@ TEST_P(Vectors, ScrollingGivesEverythingOnceInTheOrderOfIds)
     std::ranges::sort(expected);
     store_all(batch);
     for (const std::size_t page_size : {1UL, 7UL, 50UL, 99UL, 100UL, 101UL, 10'000UL})
-        EXPECT_EQ(ids_of(everything(page_size)), expected) << page_size;
+        EXPECT_EQ(sorted_ids_of(everything(page_size)), expected) << page_size;
+    EXPECT_EQ(ids_of(everything(7)), ids_of(everything(50)));
     EXPECT_FALSE(run(vectors->scroll("docs", 100)).next);
     EXPECT_EQ(everything(7, filter::eq("even", 0)).size(), 50U);
     EXPECT_EQ(everything(50, filter::eq("even", 0)).size(), 50U);
-    EXPECT_TRUE(std::ranges::is_sorted(ids_of(everything(7, filter::ne("even", 0)))));
+    EXPECT_EQ(ids_of(everything(7, filter::ne("even", 0))), ids_of(everything(50, filter::ne("even", 0))));
     EXPECT_TRUE(everything(7, filter::eq("even", 3)).empty());
     EXPECT_STORAGE_ERROR(run(vectors->scroll("docs", 0)), invalid_argument);
     EXPECT_STORAGE_ERROR(run(vectors->scroll("docs", 10'001)), invalid_argument);
@@ -336,12 +338,15 @@ TEST_P(Vectors, CursorsArePlainTextOfTheirListing)
     create("others", 4);
     const Page<VectorDocument> first = run(vectors->scroll("docs", 2));
     ASSERT_TRUE(first.next);
+    ASSERT_EQ(first.items.size(), 2U);
     const PageCursor again = PageCursor::parse(first.next->text());
-    EXPECT_EQ(ids_of(run(vectors->scroll("docs", 2, again)).items), Ids{"ü 🌒"});
+    const std::vector<std::string> rest = ids_of(run(vectors->scroll("docs", 2, again)).items);
+    ASSERT_EQ(rest.size(), 1U);
+    EXPECT_FALSE(std::ranges::count(ids_of(first.items), rest.front()));
     EXPECT_STORAGE_ERROR(run(vectors->scroll("others", 2, again)), invalid_argument);
     // The document that ended the page may be gone.
-    EXPECT_TRUE(run(vectors->delete_document("docs", "b\nc")));
-    EXPECT_EQ(ids_of(run(vectors->scroll("docs", 2, again)).items), Ids{"ü 🌒"});
+    EXPECT_TRUE(run(vectors->delete_document("docs", first.items.back().id)));
+    EXPECT_EQ(ids_of(run(vectors->scroll("docs", 2, again)).items), rest);
 }
 
 TEST_P(Vectors, AnExportHoldsTheWholeCollection)

@@ -50,7 +50,11 @@ protected:
         run(vectors->initialize());
         create("docs", 4);
     }
-    void TearDown() override { run(vectors->cleanup()); }
+    void TearDown() override
+    {
+        if (vectors)
+            run(vectors->cleanup());
+    }
 
     void create(const std::string& name, std::size_t dimension)
     {
@@ -83,6 +87,12 @@ protected:
         std::vector<std::string> ids;
         for (const auto& result : results)
             ids.push_back(result.id);
+        return ids;
+    }
+    static std::vector<std::string> sorted_ids_of(const auto& results)
+    {
+        std::vector<std::string> ids = ids_of(results);
+        std::ranges::sort(ids);
         return ids;
     }
     std::uint64_t count(const Filter& filter = Filter()) { return run(vectors->count_documents("docs", filter)); }

@@ -51,8 +51,9 @@ public:
         for (std::size_t i = 0; i < ids_.size(); ++i) {
             if (metadatas_ && !(*metadatas_)[i].empty())
                 out[i].metadata = metadata_of((*metadatas_)[i], ids_[i]);
-            if (documents_)
-                out[i].content = std::move((*documents_)[i]);
+            if (documents_ && (*documents_)[i])
+                out[i].content = std::move(*(*documents_)[i]);
+            out[i].bare = documents_ && metadatas_ && !(*documents_)[i] && (*metadatas_)[i].empty();
             if (embeddings_)
                 out[i].embedding = std::move((*embeddings_)[i]);
             if (distances_)
@@ -146,7 +147,12 @@ private:
         return true;
     }
 
-    std::string text() { return is_null() ? std::string() : cursor_.read_string(); }
+    std::optional<std::string> text()
+    {
+        if (is_null())
+            return std::nullopt;
+        return cursor_.read_string();
+    }
     /// As it stands; empty for none.
     std::string_view object() { return is_null() ? std::string_view() : cursor_.read_raw(); }
     std::vector<float> vector()
@@ -173,7 +179,7 @@ private:
     bool nested_;
     std::size_t longest_ = 0;
     std::vector<std::string> ids_;
-    std::optional<std::vector<std::string>> documents_;
+    std::optional<std::vector<std::optional<std::string>>> documents_;
     std::optional<std::vector<std::string_view>> metadatas_;
     std::optional<std::vector<std::vector<float>>> embeddings_;
     std::optional<std::vector<double>> distances_;

@@ -21,6 +21,7 @@ struct Record
     json::object metadata;
     std::vector<float> embedding;
     double distance = 0;
+    bool bare = false; ///< it has neither document nor metadata: so does one that was deleted while it was searched for
 };
 
 /// Throws StorageError unavailable, not retryable, for what is no such answer; corrupt for a record of ours whose

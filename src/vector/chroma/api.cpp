@@ -123,6 +123,11 @@ Refusal meaning_of(const http::Response& response)
     refusal.code = http::meaning_of(response.status).code;
     refusal.words = words_of(response.body);
     const auto says = [&](std::string_view text) { return refusal.words.find(text) != std::string::npos; };
+    // A collection that is being deleted.
+    if (response.status == 412 && says("Missing field")) {
+        refusal.code = StorageErrc::unavailable;
+        refusal.passing = true;
+    }
     if (response.status != 500)
         return refusal;
     if (says("UNIQUE constraint failed: collections.name"))

@@ -19,6 +19,20 @@ StorageError unknown(std::string_view name)
 
 } // namespace
 
+std::optional<std::uint64_t> RememberedSize::value() const noexcept
+{
+    if (std::chrono::steady_clock::now().time_since_epoch().count() >= until_.load(std::memory_order_relaxed))
+        return std::nullopt;
+    return count_.load(std::memory_order_relaxed);
+}
+
+void RememberedSize::set(std::uint64_t count) noexcept
+{
+    constexpr std::chrono::seconds kept{5};
+    count_.store(count, std::memory_order_relaxed);
+    until_.store((std::chrono::steady_clock::now() + kept).time_since_epoch().count(), std::memory_order_relaxed);
+}
+
 json::object stored_config(const CollectionConfig& config)
 {
     // Apart from the collection's own metadata, whose keys may be anything.

@@ -5,6 +5,9 @@
 
 #include <whisperstore/vector/vector_database_manager.hpp>
 
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -14,12 +17,26 @@
 
 namespace whisperstore::chroma {
 
+/// How many records there were a moment ago. Thread safe.
+class RememberedSize
+{
+public:
+    /// Nothing when it is too long ago.
+    std::optional<std::uint64_t> value() const noexcept;
+    void set(std::uint64_t count) noexcept;
+
+private:
+    std::atomic<std::uint64_t> count_{0};
+    std::atomic<std::chrono::steady_clock::rep> until_{0};
+};
+
 /// A collection as the server had it once.
 struct Collection
 {
     std::string id; ///< the server's
     std::string name;
     CollectionConfig config; ///< of one made by others: a dimension of 0 until it holds a record
+    std::shared_ptr<RememberedSize> size = std::make_shared<RememberedSize>();
 };
 
 /// What the server's row says; a collection that others made is told by what Chroma knows of it.

@@ -286,7 +286,7 @@ awaitable<std::vector<SearchResult>> Store::search_similar(std::string name, std
         check_embedding(embedding, dimension_of(*found, embedding.size()));
         std::vector<float> unit(embedding.begin(), embedding.end());
         normalize(unit);
-        const auto search = std::make_shared<Search>(api_, found->id, std::move(unit), where_of(filters), context);
+        const auto search = std::make_shared<Search>(api_, found, std::move(unit), where_of(filters), context);
         vector_server::FetchBest fetch = [search](std::size_t count) { return Search::best(search, count); };
         co_return co_await vector_server::best_matches(limit, filters, std::move(fetch));
     };

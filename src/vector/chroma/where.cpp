@@ -14,7 +14,8 @@ namespace {
 using filter_detail::Scalar;
 
 constexpr std::size_t most_contains = 16;
-constexpr double exact_in_double = 9007199254740992.0; // 2^53
+constexpr double exact_in_double = 9007199254740992.0;    // 2^53
+constexpr double largest_integer = 9223372036854775808.0; // 2^63
 
 Where everything() { return Where{Where::Kind::everything}; }
 Where nothing() { return Where{Where::Kind::nothing}; }
@@ -64,16 +65,23 @@ std::string_view name_of(Filter::Op op)
     }
 }
 
-/// Beyond 2^53 a server may round one side of a comparison: the next number outwards holds all that it should.
+/// Chroma cuts the operand to a whole number where it compares with one, and beyond 2^53 either side may be rounded: the
+/// next whole number outwards holds all that it should, and costs at worst a document too many.
 json::object number_range(const std::string& path, Filter::Op op, const json::value& operand)
 {
     const auto number = operand.to_number<double>();
-    if (std::fabs(number) < exact_in_double)
+    const bool small = std::fabs(number) < exact_in_double;
+    if (small && !operand.is_double())
         return comparison(path, name_of(op), operand);
     const bool from_below = op == Filter::Op::gt || op == Filter::Op::gte;
+    const std::string_view inclusive = from_below ? "$gte" : "$lte";
     const double limit = std::numeric_limits<double>::max();
-    const double outwards = std::nextafter(number, from_below ? -limit : limit);
-    return comparison(path, from_below ? "$gte" : "$lte", outwards);
+    const double outwards = !small       ? std::nextafter(number, from_below ? -limit : limit)
+                            : from_below ? std::floor(number)
+                                         : std::ceil(number);
+    if (std::fabs(outwards) < largest_integer)
+        return comparison(path, inclusive, static_cast<std::int64_t>(outwards));
+    return comparison(path, inclusive, outwards);
 }
 
 Where range(const std::string& path, Filter::Op op, const json::value& operand)

@@ -8,6 +8,7 @@ from .json_text import end_of, read_json
 CONSISTENCIES = ("majority", "quorum", "all")
 ORDERINGS = ("weak", "medium", "strong")
 REQUIRED = object()
+LARGEST = 2**63 - 1
 
 
 def deserialize_error(message):
@@ -73,7 +74,7 @@ def integer(body, name, default=REQUIRED, least=0, place="internal"):
         if default is REQUIRED:
             raise Mismatch(f"missing field `{name}`")
         return default
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST:
         raise Mismatch(f"invalid value: `{value}`, expected usize")
     if value < least:
         raise validation_error(f"{place}.{name}", f"value {value} invalid, must be {least} or larger")

@@ -13,16 +13,22 @@ from contextlib import contextmanager
 
 import qdrant_edge as engine
 
-from .errors import ApiError, no_collection, wrong_input
+from .errors import ApiError, no_collection, not_found, wrong_input
 from .settings import Settings
 
 ENGINE_INPUT_ERRORS = ("Not existing vector name error", "Vector dimension error", "No appropriate index",
-                       "No range index", "Wrong input", "Conversion between")
+                       "No range index", "Wrong usage of", "Wrong input", "Conversion between")
 
 
 def engine_failure(error):
     text = str(error)
-    return wrong_input(text) if text.startswith(ENGINE_INPUT_ERRORS) else ApiError(500, f"Service internal error: {text}")
+    if text.startswith(ENGINE_INPUT_ERRORS):
+        return wrong_input(text)
+    if text.startswith("No point with id"):
+        return not_found(text)
+    if text.startswith("Validation failed"):
+        return ApiError(400, f"Bad request: {text}")
+    return ApiError(500, f"Service internal error: {text}")
 
 
 def write_file(path, text):
@@ -74,7 +80,11 @@ class Collection:
     @staticmethod
     def create(folder, name, settings):
         folder.mkdir(parents=True)
-        return Collection(folder, name, settings, {}, fresh=True)
+        try:
+            return Collection(folder, name, settings, {}, fresh=True)
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
 
     @staticmethod
     def load(folder):

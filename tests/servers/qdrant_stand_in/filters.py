@@ -239,4 +239,4 @@ PATH_ERROR = re.compile(r"invalid JSON path (.*)", re.DOTALL)
 def invalid_path(error):
     """The engine refuses JSON paths when it is given them, wherever that is."""
     found = PATH_ERROR.search(str(error))
-    return Mismatch(f"Invalid json path: '{found[1]}'") if found else Mismatch(str(error))
+    return Mismatch(f"Invalid json path: '{found[1]}'" if found else str(error).partition("\n")[0])

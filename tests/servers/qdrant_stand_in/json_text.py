@@ -102,6 +102,8 @@ def _refuse_constant(name):
     raise ValueError(f"{name} is not JSON")
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+write_json = _encoder.encode
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
@@ -112,7 +114,10 @@ def read_json(body):
     except UnicodeDecodeError as error:
         raise format_error(f"invalid unicode code point at {place('', error.start)}") from error
     try:
-        return _decoder.decode(text), text
+        value = _decoder.decode(text)
+        if "\\ud" in text or "\\uD" in text:
+            _encoder.encode(value).encode()  # Half a character is none, but for Python.
+        return value, text
     except (ValueError, RecursionError) as error:
         reason = error
     try:
@@ -122,7 +127,3 @@ def read_json(body):
     except RecursionError as error:
         raise format_error(f"recursion limit exceeded at {end_of(text)}") from error
     raise format_error(f"{reason} at {end_of(text)}")
-
-
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-write_json = _encoder.encode

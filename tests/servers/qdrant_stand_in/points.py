@@ -50,7 +50,7 @@ def sparse_vector(value, place):
 
 def embedded(value, for_query):
     """What the server computes of a text itself."""
-    if value.get("model", "").lower() != BM25_MODEL:
+    if str(value.get("model")).lower() != BM25_MODEL:
         raise ApiError(400, f"Bad request: Model {value.get('model')} is not supported by this server")
     bm25 = engine.Bm25()
     return bm25.embed_query(value["text"]) if for_query else bm25.embed_document(value["text"])
@@ -113,11 +113,13 @@ def points_of(body, settings):
     if isinstance(body.get("batch"), dict):
         batch = body["batch"]
         identifiers, columns = batch.get("ids"), batch.get("vectors")
-        payloads = batch.get("payloads") or [None] * len(identifiers)
-        if isinstance(columns, dict):
+        if isinstance(columns, dict) and all(isinstance(column, list) for column in columns.values()):
             rows = [dict(zip(columns, row)) for row in zip(*columns.values())]
         else:
             rows = columns
+        if not isinstance(identifiers, list) or not isinstance(rows, list):
+            raise no_variant("PointInsertOperations")
+        payloads = batch.get("payloads") or [None] * len(identifiers)
         if len(rows) != len(identifiers) or len(payloads) != len(identifiers):
             raise ApiError(400, "Bad request: number of ids, vectors and payloads must be equal")
         items = [{"id": identifier, "vector": row, "payload": payload}

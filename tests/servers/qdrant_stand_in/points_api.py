@@ -6,6 +6,7 @@ from . import queries
 from .call import objects
 from .errors import ApiError, Mismatch, format_error, no_variant, not_found
 from .json_text import write_json
+from .payload_indexes import schema_of
 from .points import id_text, payload_of, point_id, point_ids, point_vectors_of, points_of, record_text, scored_text
 
 Operation = engine.UpdateOperation
@@ -41,11 +42,14 @@ def change_payload(by_ids, by_filter):
         payload = payload_of(body.get("payload"))
         if payload is None:
             raise Mismatch("missing field `payload`")
+        key = body.get("key")
+        if key is not None and not isinstance(key, str):
+            raise Mismatch("invalid type: expected a JSON path")
         if condition is not None:
-            return collection.update(by_filter(condition, payload, body.get("key")))
+            return collection.update(by_filter(condition, payload, key))
         if identifiers is None:
             raise ApiError(400, NOTHING_SELECTED)
-        return collection.update(by_ids(identifiers, payload, body.get("key")))
+        return collection.update(by_ids(identifiers, payload, key))
     return change
 
 
@@ -109,7 +113,8 @@ def changing(change):
 def batch(call, name):
     operations = objects(call.json(), "operations")
     for operation in operations:
-        if len(operation) != 1 or next(iter(operation)) not in BATCHED:
+        if len(operation) != 1 or next(iter(operation)) not in BATCHED or \
+                not isinstance(next(iter(operation.values())), dict):
             raise no_variant("UpdateOperation")
     collection = call.universe.collection(name)
     results = []
@@ -203,7 +208,6 @@ def facet(call, name):
 
 
 def create_index(call, name):
-    from .payload_indexes import schema_of
     body = call.json()
     field = body.get("field_name")
     if not isinstance(field, str):

@@ -10,7 +10,7 @@ from .points import DEFAULT_VECTOR, check_vector, one_vector, point_id, point_id
 DEFAULT_LIMIT = 10
 RRF_CONSTANT = 2
 FUSIONS = {"rrf": lambda: engine.Fusion.Rrf(RRF_CONSTANT), "dbsf": engine.Fusion.Dbsf}
-DIRECTIONS = {None: None, "asc": engine.Direction.Asc, "desc": engine.Direction.Desc}
+DIRECTIONS = {"asc": engine.Direction.Asc, "desc": engine.Direction.Desc}
 
 
 def payload_selector(body, default):
@@ -53,13 +53,17 @@ def search_parameters(value):
 def order_by(value):
     if isinstance(value, str):
         return engine.OrderBy(value)
-    if not isinstance(value, dict) or not isinstance(value.get("key"), str) or \
-            value.get("direction") not in DIRECTIONS:
+    if not isinstance(value, dict) or not isinstance(value.get("key"), str):
         raise no_variant("OrderByInterface")
-    return engine.OrderBy(value["key"], DIRECTIONS[value.get("direction")], value.get("start_from"))
+    direction = value.get("direction", "asc")
+    if not isinstance(direction, str) or direction not in DIRECTIONS:
+        raise no_variant("OrderByInterface")
+    return engine.OrderBy(value["key"], DIRECTIONS[direction], value.get("start_from"))
 
 
 def reciprocal_rank_fusion(value):
+    if not isinstance(value, dict):
+        raise no_variant("QueryInterface")
     constant = integer(value, "k", RRF_CONSTANT)
     return engine.Fusion.Rrf(constant, weights=value.get("weights"))
 
@@ -102,7 +106,7 @@ class QueryReader:
         if "nearest" in value:
             return self._nearest(value["nearest"], name)
         if "fusion" in value:
-            if value["fusion"] not in FUSIONS:
+            if not isinstance(value["fusion"], str) or value["fusion"] not in FUSIONS:
                 raise no_variant("QueryInterface")
             return FUSIONS[value["fusion"]]()
         if "rrf" in value:
@@ -124,6 +128,8 @@ class QueryReader:
         prefetch = body.get("prefetch") or []
         if isinstance(prefetch, dict):
             prefetch = [prefetch]
+        if not isinstance(prefetch, list):
+            raise Mismatch("invalid type: expected a list as `prefetch`")
         self._named = []
         query = self.scoring(body.get("query"), name)
         condition = filter_of(body.get("filter"), f"{self._place}.filter")

@@ -1,6 +1,7 @@
 """The API: which endpoint a request is for, who may ask, and the form of every answer."""
 
 import hmac
+import re
 import sys
 import time
 import traceback
@@ -20,6 +21,8 @@ TITLE = {"title": "qdrant - vector search engine", "version": VERSION,
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 NOTHING = Response(404, b"", None)
+# What the engine's binding says of values that it does not take.
+CONVERSION_ERROR = re.compile("invalid JSON path|failed to (extract|convert)|.* is not an instance of|argument '")
 
 # A segment of a path in capitals stands for a value of it.
 ROUTES = {
@@ -208,8 +211,8 @@ class Service:
             raise call.mismatch(error) from error
         except ApiError:
             raise
-        except ValueError as error:
-            if not str(error).startswith("invalid JSON path"):
+        except (ValueError, TypeError) as error:
+            if not CONVERSION_ERROR.match(str(error)):
                 raise self._fault(error) from error
             raise call.mismatch(invalid_path(error)) from error
         except BaseException as error:  # A fault of this program, or a panic of the engine.

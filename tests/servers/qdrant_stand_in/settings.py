@@ -21,7 +21,7 @@ WAL = {"wal_capacity_mb": 32, "wal_segments_ahead": 0, "wal_retain_closed": 1}
 COUNTS = ("shard_number", "replication_factor", "write_consistency_factor")
 
 # The engine takes no collection without any vectors, as the server does: such a one gets a vector nobody can name.
-NO_VECTORS = "\0no vectors"
+NO_VECTORS = "no vectors"
 
 
 def without_nulls(value):
@@ -32,9 +32,13 @@ def is_dimension(value):
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_DIMENSION
 
 
+def is_one_of(value, names):
+    return (value is None or isinstance(value, str)) and value in names
+
+
 def vector_settings(value):
-    if (not isinstance(value, dict) or not is_dimension(value.get("size")) or value.get("distance") not in DISTANCES
-            or value.get("datatype") not in (None, *DATATYPES)):
+    if (not isinstance(value, dict) or not is_dimension(value.get("size")) or not is_one_of(value.get("distance"), DISTANCES)
+            or not is_one_of(value.get("datatype"), (None, *DATATYPES))):
         raise no_variant("VectorsConfig")
     return without_nulls(value)
 
@@ -59,7 +63,7 @@ def sparse_settings(value):
     for name, item in value.items():
         if not isinstance(item, dict):
             raise Mismatch("invalid type: expected struct SparseVectorParams")
-        if item.get("modifier") not in (None, "none", "idf"):
+        if not is_one_of(item.get("modifier"), (None, "none", "idf")):
             raise Mismatch(f"unknown variant `{item['modifier']}`, expected `none` or `idf`")
         result[name] = without_nulls(item)
     return result
