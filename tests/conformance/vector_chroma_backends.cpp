@@ -4,6 +4,7 @@
 
 #include <whisperstore/vector/distributed_chromadb_manager.hpp>
 #include <whisperstore/vector/http_chromadb_manager.hpp>
+#include <whisperstore/vector/local_chromadb_manager.hpp>
 
 #include <map>
 #include <memory>
@@ -72,6 +73,17 @@ void add_chroma_backends(std::vector<VectorBackend>& backends)
         return std::make_shared<DistributedChromaDBManager>(config);
     };
     backends.push_back(distributed);
+
+    VectorBackend local = http;
+    local.name = "local_chromadb";
+    local.type = "local_chromadb";
+    local.make = [](const std::filesystem::path& directory) -> std::shared_ptr<VectorDatabaseManager> {
+        VectorDatabaseConfig config;
+        config.persist_directory = directory / "chromadb";
+        config.chroma_command = chroma_program();
+        return std::make_shared<LocalChromaDBManager>(config);
+    };
+    backends.push_back(local);
 }
 
 } // namespace whisperstore::test

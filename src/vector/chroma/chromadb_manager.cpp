@@ -1,8 +1,10 @@
+#include "vector/chroma/local/local_server.hpp"
 #include "vector/chroma/store.hpp"
 
 #include <whisperstore/vector/chromadb_manager.hpp>
 #include <whisperstore/vector/distributed_chromadb_manager.hpp>
 #include <whisperstore/vector/http_chromadb_manager.hpp>
+#include <whisperstore/vector/local_chromadb_manager.hpp>
 
 #include <utility>
 
@@ -153,6 +155,11 @@ HTTPChromaDBManager::HTTPChromaDBManager(VectorDatabaseConfig config)
 
 DistributedChromaDBManager::DistributedChromaDBManager(VectorDatabaseConfig config)
     : ChromaDBManager(std::make_shared<chroma::Store>(chroma::remote_server(config, true), config))
+{
+}
+
+LocalChromaDBManager::LocalChromaDBManager(VectorDatabaseConfig config)
+    : ChromaDBManager(std::make_shared<chroma::Store>(chroma::local_server(config), config))
 {
 }
 
