@@ -261,6 +261,8 @@ void ConfigurationBuilder::build_vector()
             config.cluster_nodes = host_texts(hosts);
         config.api_key = values_.take(is_qdrant ? "QDRANT_API_KEY" : "CHROMADB_API_TOKEN", Fallback{"", "not set"});
         config.tls = choose_tls(values_, prefix, url, UrlTls{url && url->url.scheme == "https"});
+        if (is_qdrant)
+            take_qdrant_settings(config);
         if (url) {
             refuse_query(*url);
             if (url->url.username || url->url.password)
@@ -277,6 +279,21 @@ void ConfigurationBuilder::build_vector()
     values_.not_used_group("qdrant", choice.reason, warn);
     values_.not_used_group("chromadb", choice.reason, warn);
     values_.not_used_group("vector_database", choice.reason, true);
+}
+
+void ConfigurationBuilder::take_qdrant_settings(VectorDatabaseConfig& config)
+{
+    const auto count = [&](std::string_view variable) {
+        return static_cast<std::size_t>(values_.take_number(variable, Fallback{"0"}));
+    };
+    config.exact_search = values_.take_boolean("QDRANT_EXACT_SEARCH", Fallback{"false"});
+    config.search_ef = count("QDRANT_SEARCH_EF");
+    config.consistency = values_.take("QDRANT_CONSISTENCY", Fallback{"", "the default"});
+    config.ordering = values_.take("QDRANT_ORDERING", Fallback{"", "the default"});
+    config.shard_number = count("QDRANT_SHARD_NUMBER");
+    config.replication_factor = count("QDRANT_REPLICATION_FACTOR");
+    config.write_consistency_factor = count("QDRANT_WRITE_CONSISTENCY_FACTOR");
+    config.server_snapshots = values_.take_boolean("QDRANT_SNAPSHOTS", Fallback{"false"});
 }
 
 void ConfigurationBuilder::build_embedding()

@@ -24,6 +24,7 @@ private:
     void build_sqlite(const UrlSource* url);
     void build_postgresql(const UrlSource* url);
     void build_vector();
+    void take_qdrant_settings(VectorDatabaseConfig& config);
     void build_cache();
     void build_redis(const UrlSource* url);
     void build_embedding();

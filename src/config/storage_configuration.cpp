@@ -61,6 +61,14 @@ json::object vector_json(const VectorDatabaseConfig& config)
     out["url"] = without_password(config.url);
     out["api_key"] = hidden(config.api_key);
     out["cluster_nodes"] = list(config.cluster_nodes);
+    out["exact_search"] = config.exact_search;
+    out["search_ef"] = config.search_ef;
+    out["consistency"] = config.consistency;
+    out["ordering"] = config.ordering;
+    out["shard_number"] = config.shard_number;
+    out["replication_factor"] = config.replication_factor;
+    out["write_consistency_factor"] = config.write_consistency_factor;
+    out["server_snapshots"] = config.server_snapshots;
     out["backup_enabled"] = config.backup_enabled;
     out["tls"] = tls_json(config.tls);
     return out;

@@ -8,6 +8,10 @@
 #include <whisperstore/database/postgresql_adapter.hpp>
 #include <whisperstore/database/postgresql_cluster_adapter.hpp>
 #endif
+#if defined(WHISPERSTORE_HAS_QDRANT)
+#include <whisperstore/vector/distributed_qdrant_manager.hpp>
+#include <whisperstore/vector/http_qdrant_manager.hpp>
+#endif
 #if defined(WHISPERSTORE_HAS_LOCAL_QDRANT)
 #include <whisperstore/vector/local_qdrant_manager.hpp>
 #endif
@@ -75,6 +79,10 @@ std::vector<std::string> StorageManagerFactory::supported_vector_types()
 #if defined(WHISPERSTORE_HAS_LOCAL_QDRANT)
     types.emplace_back("local_qdrant");
 #endif
+#if defined(WHISPERSTORE_HAS_QDRANT)
+    types.emplace_back("http_qdrant");
+    types.emplace_back("distributed_qdrant");
+#endif
     return types;
 }
 
@@ -123,6 +131,12 @@ std::shared_ptr<VectorDatabaseManager> StorageManagerFactory::create_vector_mana
 #if defined(WHISPERSTORE_HAS_LOCAL_QDRANT)
     if (config.type == "local_qdrant")
         return std::make_shared<LocalQdrantManager>(std::move(config));
+#endif
+#if defined(WHISPERSTORE_HAS_QDRANT)
+    if (config.type == "http_qdrant")
+        return std::make_shared<HTTPQdrantManager>(std::move(config));
+    if (config.type == "distributed_qdrant")
+        return std::make_shared<DistributedQdrantManager>(std::move(config));
 #endif
     refuse("vector database", config.type, vector_types, supported_vector_types(), "WHISPERENGINE_VECTOR_DB_TYPE");
 }

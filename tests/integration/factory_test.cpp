@@ -147,8 +147,9 @@ TEST_F(Factory, AStorageLayerOfAMissingTypeSaysSo)
 {
     StorageConfiguration configuration;
     configuration.database.connection_string = "sqlite:///" + (directory / "database.db").string();
-    configuration.vector_database.type = "http_qdrant";
-    configuration.vector_database.url = "http://user:secret@localhost:6333";
+    configuration.vector_database.persist_directory = directory / "vectors";
+    configuration.cache.type = "redis";
+    configuration.cache.redis_url = "redis://user:secret@localhost:6379";
     const StorageError error = error_of([&] { run(initialize_storage_layer(configuration)); });
     EXPECT_EQ(error.errc(), StorageErrc::unsupported);
     EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos);

@@ -94,6 +94,14 @@ inline std::string everything(const StorageConfiguration& c)
     add(c.vector_database.url);
     add(c.vector_database.api_key);
     add_all(c.vector_database.cluster_nodes);
+    add(c.vector_database.exact_search);
+    add(c.vector_database.search_ef);
+    add(c.vector_database.consistency);
+    add(c.vector_database.ordering);
+    add(c.vector_database.shard_number);
+    add(c.vector_database.replication_factor);
+    add(c.vector_database.write_consistency_factor);
+    add(c.vector_database.server_snapshots);
     add(c.vector_database.backup_enabled);
     add_tls(c.vector_database.tls);
     add(c.cache.type);

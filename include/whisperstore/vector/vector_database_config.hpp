@@ -26,8 +26,8 @@ struct VectorDatabaseConfig
     std::size_t hnsw_ef = 64;               ///< how many candidates a search keeps; more: slower, fewer missed
     std::string hnsw_quantization = "int8"; ///< int8: a byte for each dimension beside the vectors; none: vectors only
     ///@}
-    std::string host;
-    std::uint16_t port = 0;
+    std::string host;       ///< servers; empty: localhost
+    std::uint16_t port = 0; ///< 0: 6333 of Qdrant, 8000 of Chroma
     std::string url;     ///< takes precedence over host and port
     std::string api_key; ///< a secret
     std::vector<std::string> cluster_nodes; ///< distributed types: host:port of each

@@ -99,16 +99,8 @@ awaitable<void> HTTPQdrantManager::initialize(OperationContext context)
             co_return;
         co_await store->collections.open(std::move(context));
         store->open = true;
-    } catch (const StorageError& error) {
-        const StorageError here = error.within(store->backend(), "initialize");
-        if (error.errc() != StorageErrc::unavailable)
-            throw StorageError(here);
-        throw StorageError(StorageErrc::unavailable,
-                           here.message() + " (Qdrant listens on port 6333; QDRANT_URL or QDRANT_HOST say where)",
-                           ErrorDetails{here.backend(), here.operation(), here.native_code(), here.outcome(),
-                                        here.retryable()});
     } catch (...) {
-        rethrow_as_storage_error(store->backend(), "initialize");
+        fail(*store, "initialize", {});
     }
 }
 

@@ -32,6 +32,8 @@ bool is_plain(double value) noexcept
 void collect_empty_lists(const json::object& object, std::vector<std::string>& path, json::array& found)
 {
     for (const auto& [key, value] : object) {
+        if (key.find('.') != std::string_view::npos) // no filter can name it
+            continue;
         path.emplace_back(key);
         if (value.is_array() && value.get_array().empty())
             found.emplace_back(path_text(path));
@@ -55,7 +57,7 @@ std::string path_text(const std::vector<std::string>& path)
 {
     std::string text;
     for (const std::string& key : path)
-        text.append(text.empty() ? "" : ".").append(key);
+        text.append(&key == &path.front() ? "" : ".").append(key);
     return text;
 }
 

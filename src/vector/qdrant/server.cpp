@@ -43,14 +43,13 @@ http::ClientConfig client_config(const VectorDatabaseConfig& config, const std::
         client.nodes.clear();
         for (const std::string& node : config.cluster_nodes)
             client.nodes.push_back(HostPort::parse(node));
-        if (client.nodes.empty() && !config.host.empty())
-            client.nodes.push_back(HostPort{config.host, config.port == 0 ? default_port : config.port});
+        if (client.nodes.empty())
+            client.nodes.push_back(HostPort{config.host.empty() ? "localhost" : config.host,
+                                            config.port == 0 ? default_port : config.port});
         for (HostPort& node : client.nodes)
             if (!node.port)
                 node.port = default_port;
     }
-    if (client.nodes.empty())
-        refuse("no server is named: set host, url or cluster_nodes");
     if (!config.api_key.empty())
         client.headers.push_back(http::Header{"api-key", config.api_key});
     client.backend = backend;

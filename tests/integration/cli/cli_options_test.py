@@ -70,11 +70,11 @@ class GlobalOptions(CommandTest):
     def test_a_backend_that_is_not_built_is_named_with_the_way_out(self):
         del self.environment["WHISPERENGINE_DATA_DIR"]
         self.environment["WHISPERENGINE_DATABASE_TYPE"] = "sqlite"
-        self.environment["WHISPERENGINE_VECTOR_DB_TYPE"] = "http_qdrant"
-        self.environment["WHISPERENGINE_CACHE_TYPE"] = "memory"
+        self.environment["WHISPERENGINE_VECTOR_DB_TYPE"] = "local_qdrant"
+        self.environment["WHISPERENGINE_CACHE_TYPE"] = "redis"
         self.environment["WHISPERENGINE_GRAPH_DB_TYPE"] = "none"
         message = self.error("init", code=USAGE)
-        self.assertIn("http_qdrant", message)
+        self.assertIn("redis", message)
         self.assertIn("--data-dir DIR", message)
 
 

@@ -4,10 +4,10 @@
   qdrant_records_test.py STAND_IN RECORD     STAND_IN is tests/servers/qdrant, RECORD a file of servers/records in the
                                              shared data; without it the test is skipped.
 
-The answers must have the recorded status, content type, fields and values. What cannot be the same twice is compared by
-its kind only: times, snapshots' names and sizes, peers' ids, telemetry, metrics' values, how many segments the machine's
-processors made of a collection, and the order of points with one score. Where QDRANT_URL names a real server (and
-QDRANT_API_KEY its key), it is asked instead of a stand-in; it must have no collections.
+The answers must have the recorded status, content type, fields and values. What cannot be the same twice is compared
+by its kind only: times, snapshots' names and sizes, peers' ids, telemetry, metrics' values, how many segments the
+machine's processors made of a collection, and the order of points with one score. Where QDRANT_URL names a real server
+(and QDRANT_API_KEY its key), it is asked instead of a stand-in; it must have no collections.
 """
 
 import http.client
@@ -29,6 +29,11 @@ SECONDS = 30
 ANY = {"time", "usage", "creation_time", "size", "checksum", "peer_id", "segments_count", "commit"}
 SNAPSHOT = re.compile(r"mem-\d+-\d{4}(-\d\d){5}\.snapshot")
 SINGLE_PRECISION = 1e-6
+
+# Here the limit cuts between points of one score. Which of them are before it is decided, at random, when their
+# collection is made: the record, which makes and deletes it, is replayed until it is as it was then.
+UNDECIDED = {"query fusion rrf", "query fusion dbsf", "query batch dense and sparse"}
+ATTEMPTS = 40
 
 
 class Server:
@@ -146,13 +151,21 @@ def compare(call, status, content_type, answer):
 
 def replay(calls, server):
     """How many answers were as recorded; prints what was not."""
-    good = 0
-    for number, call in enumerate(calls, 1):
-        found = list(compare(call, *server.ask(call)))
-        good += not found
-        for line in found:
-            print(f"{number} {call['name']!r}: {line}")
-    return good
+    for _ in range(ATTEMPTS):
+        found = {number: list(compare(call, *server.ask(call))) for number, call in enumerate(calls, 1)}
+        wrong = [number for number, lines in found.items() if lines]
+        if not wrong or not all(calls[number - 1]["name"] in UNDECIDED for number in wrong):
+            break
+    for number in wrong:
+        for line in found[number]:
+            print(f"{number} {calls[number - 1]['name']!r}: {line}")
+    return len(calls) - len(wrong)
+
+
+def remove_what_is_left(calls, server):
+    for call in calls:
+        if call["method"] == "PUT" and call["status"] == 200 and call["path"].count("/") == 2:
+            server.ask({"name": "", "method": "DELETE", "path": call["path"], "request": None})
 
 
 def started(stand_in, folder):
@@ -169,7 +182,9 @@ def main():
         sys.exit(SKIPPED)
     calls = json.loads(path.read_text(encoding="utf-8"))["calls"]
     if os.environ.get("QDRANT_URL"):
-        good = replay(calls, Server(os.environ["QDRANT_URL"], os.environ.get("QDRANT_API_KEY", "")))
+        server = Server(os.environ["QDRANT_URL"], os.environ.get("QDRANT_API_KEY", ""))
+        good = replay(calls, server)
+        remove_what_is_left(calls, server)
     else:
         folder = Path(tempfile.mkdtemp(prefix="whisperstore-qdrant-")) / "server"
         try:

@@ -45,6 +45,36 @@ TEST(QdrantStandIn, TestsDoNotSeeEachOther)
     EXPECT_EQ(stranger.ask("GET", "/collections").status, 401);
 }
 
+TEST(QdrantStandIn, AliasesChangeTogetherOrNotAtAll)
+{
+    const QdrantUniverse universe;
+    const QdrantAddress& address = universe.address();
+    const auto change = [&](const std::string& actions) {
+        return address.ask("POST", "/collections/aliases", R"({"actions":[)" + actions + "]}").status;
+    };
+    const auto points = [&](const std::string& name) {
+        return address.ask("POST", "/collections/" + name + "/points/count", "{}").body;
+    };
+    ASSERT_EQ(address.ask("PUT", "/collections/old", four_numbers).status, 200);
+    ASSERT_EQ(address.ask("PUT", "/collections/new", four_numbers).status, 200);
+    const std::string to_old = R"({"create_alias":{"collection_name":"old","alias_name":"current"}})";
+    const std::string to_new = R"({"create_alias":{"collection_name":"new","alias_name":"current"}})";
+    const std::string to_none = R"({"create_alias":{"collection_name":"none","alias_name":"other"}})";
+    const std::string taken = R"({"create_alias":{"collection_name":"old","alias_name":"new"}})";
+    EXPECT_EQ(change(to_old), 200);
+    ASSERT_EQ(address.ask("PUT", "/collections/current/points?wait=true", point(1)).status, 200);
+    EXPECT_NE(points("old").find(R"("count":1)"), std::string::npos);
+    EXPECT_EQ(change(to_new + "," + to_none), 404);
+    EXPECT_NE(points("current").find(R"("count":1)"), std::string::npos);
+    EXPECT_EQ(change(taken), 409);
+    EXPECT_EQ(change(R"({"delete_alias":{"alias_name":"current"}},)" + to_new), 200);
+    EXPECT_NE(points("current").find(R"("count":0)"), std::string::npos);
+    EXPECT_TRUE(has(address.ask("DELETE", "/collections/current"), R"("result":false)"));
+    EXPECT_TRUE(has(address.ask("DELETE", "/collections/new"), R"("result":true)"));
+    EXPECT_TRUE(has(address.ask("GET", "/aliases"), R"("aliases":[])"));
+    EXPECT_EQ(address.ask("GET", "/collections/current").status, 404);
+}
+
 TEST(QdrantStandIn, WhatItAnsweredOutlivesACrash)
 {
     QdrantServer server(QdrantServer::Options{.api_key = "secret"});

@@ -15,6 +15,10 @@ def deserialize_error(message):
     return ApiError(400, f"Deserialize error in query parameters: {message}")
 
 
+def zero(name):
+    return ApiError(422, f"Validation error in query parameters: [{name}: value 0 invalid, must be 1 or larger]")
+
+
 def parameters_of(query):
     """A query string's parameters, of which the server's own are checked."""
     found = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
@@ -28,13 +32,13 @@ def parameters_of(query):
         if not consistency.isdecimal():
             raise deserialize_error(f"failed to parse read consistency `{consistency}`")
         if int(consistency) == 0:
-            raise ApiError(422, "Validation error in query parameters: [consistency: value 0 invalid, must be 1 or larger]")
+            raise zero("consistency")
     timeout = found.get("timeout")
     if timeout is not None:
         if not timeout.isdecimal():
             raise deserialize_error("invalid digit found in string")
         if int(timeout) == 0:
-            raise ApiError(422, "Validation error in query parameters: [timeout: value 0 invalid, must be 1 or larger]")
+            raise zero("timeout")
     return found
 
 

@@ -8,7 +8,6 @@ from .errors import Mismatch, no_variant, validation_error
 from .points import point_id
 
 FILTER_CLAUSES = ("should", "min_should", "must", "must_not")
-FIELD_CLAUSES = ("match", "range", "geo_bounding_box", "geo_radius", "geo_polygon", "values_count", "is_empty", "is_null")
 LARGEST = 2**63 - 1
 SMALLEST = -(2**63)
 
@@ -129,7 +128,8 @@ def geo_conditions(value):
     found = {}
     try:
         if box := value.get("geo_bounding_box"):
-            found["geo_bounding_box"] = engine.GeoBoundingBox(geo_point(box["top_left"]), geo_point(box["bottom_right"]))
+            corners = [geo_point(box[name]) for name in ("top_left", "bottom_right")]
+            found["geo_bounding_box"] = engine.GeoBoundingBox(*corners)
         if circle := value.get("geo_radius"):
             found["geo_radius"] = engine.GeoRadius(geo_point(circle["center"]), float(circle["radius"]))
         if polygon := value.get("geo_polygon"):

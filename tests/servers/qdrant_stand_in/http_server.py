@@ -155,9 +155,8 @@ class Connection:
     def _drain(self):
         """The client may still be sending: a connection closed on it at once would lose it the answer."""
         self._stream.settimeout(DRAIN_SECONDS)
-        if isinstance(self._stream, ssl.SSLSocket):
-            return
-        self._stream.shutdown(socket.SHUT_WR)
+        if not isinstance(self._stream, ssl.SSLSocket):
+            self._stream.shutdown(socket.SHUT_WR)
         while self._stream.recv(RECEIVE_BYTES):
             pass
 

@@ -7,6 +7,8 @@ from .errors import format_error
 
 SPACE = re.compile(r"[ \t\n\r]*")
 STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
+DEEPEST = 127
+NUMBERS = frozenset((int, float))
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
@@ -107,6 +109,19 @@ write_json = _encoder.encode
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
+def is_deep(value):
+    """Whether it has more lists and maps in each other than the server reads."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [child for container in level
+                 if isinstance(container, dict) or not NUMBERS.issuperset(map(type, container))
+                 for child in (container.values() if isinstance(container, dict) else container)
+                 if isinstance(child, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
 def read_json(body):
     """A body's JSON and its text; ApiError when it is none."""
     try:
@@ -117,9 +132,12 @@ def read_json(body):
         value = _decoder.decode(text)
         if "\\ud" in text or "\\uD" in text:
             _encoder.encode(value).encode()  # Half a character is none, but for Python.
-        return value, text
     except (ValueError, RecursionError) as error:
         reason = error
+    else:
+        if isinstance(value, (dict, list)) and is_deep(value):
+            raise format_error(f"recursion limit exceeded at {end_of(text)}")
+        return value, text
     try:
         _Scanner(text).document()
     except _Malformed as malformed:

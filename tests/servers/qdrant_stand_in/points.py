@@ -6,7 +6,7 @@ import uuid
 import qdrant_edge as engine
 
 from .errors import ApiError, Mismatch, no_variant, validation_error, wrong_input
-from .json_text import write_json
+from .json_text import NUMBERS, write_json
 
 DEFAULT_VECTOR = ""
 BM25_MODEL = "qdrant/bm25"
@@ -32,7 +32,7 @@ def point_ids(values):
 
 
 def is_vector(value):
-    return isinstance(value, list) and all(isinstance(number, (int, float)) for number in value)
+    return isinstance(value, list) and NUMBERS.issuperset(map(type, value))
 
 
 def sparse_vector(value, place):

@@ -19,10 +19,10 @@ def payload_selector(body, default):
         return default
     if isinstance(value, bool):
         return value
-    if isinstance(value, dict) and len(value) == 1:
-        kind, fields = next(iter(value.items()))
-        if kind in ("include", "exclude") and is_names(fields):
-            return engine.PayloadSelector.Include(fields) if kind == "include" else engine.PayloadSelector.Exclude(fields)
+    if isinstance(value, dict) and is_names(value.get("include")):
+        return engine.PayloadSelector.Include(value["include"])
+    if isinstance(value, dict) and is_names(value.get("exclude")):
+        return engine.PayloadSelector.Exclude(value["exclude"])
     if is_names(value):
         return engine.PayloadSelector.Include(value)
     raise no_variant("WithPayloadInterface")

@@ -37,7 +37,8 @@ def is_one_of(value, names):
 
 
 def vector_settings(value):
-    if (not isinstance(value, dict) or not is_dimension(value.get("size")) or not is_one_of(value.get("distance"), DISTANCES)
+    if (not isinstance(value, dict) or not is_dimension(value.get("size"))
+            or not is_one_of(value.get("distance"), DISTANCES)
             or not is_one_of(value.get("datatype"), (None, *DATATYPES))):
         raise no_variant("VectorsConfig")
     return without_nulls(value)

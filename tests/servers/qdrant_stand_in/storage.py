@@ -76,10 +76,9 @@ class Universe:
             found = self._collections.pop(name, None)
             if found:
                 self._keep_aliases({alias: target for alias, target in self._aliases.items() if target != name})
-                # So that a crash from here on does not bring it back.
-                (found.folder / "collection.json").unlink()
+                found.close_for_ever()
         if found:
-            found.remove()
+            shutil.rmtree(found.folder)
         return found is not None
 
     def aliases(self, collection=None):
@@ -113,16 +112,11 @@ class Universe:
                 raise already_exists(f"Collection `{new}` already exists!")
             aliases[new] = aliases.pop(old)
 
-    def close(self):
-        for collection in self.collections():
-            collection.flush()
-            collection.close()
-
     def drop(self):
         with self._lock:
             dropped, self._collections, self._aliases = list(self._collections.values()), {}, {}
         for collection in dropped:
-            collection.remove()
+            collection.close_for_ever()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -157,28 +151,22 @@ class Storage:
             universes = list(self._universes.values())
         return [collection for universe in universes for collection in universe.collections()]
 
-    def maintain(self):
-        """Flushes and indexes, for as long as the process runs."""
+    def maintain(self, build_indexes):
+        """Flushes, for as long as the process runs, and builds vectors' indexes where that is wanted."""
         while True:
             time.sleep(QUIET_SECONDS)
             for collection in self._collections():
                 try:
-                    self._maintain(collection)
+                    self._maintain(collection, build_indexes)
                 except ApiError:
                     pass  # It was deleted meanwhile.
 
     @staticmethod
-    def _maintain(collection):
+    def _maintain(collection, build_indexes):
         quiet = time.monotonic() - collection.last_change
         if collection.unflushed and quiet > FLUSH_SECONDS:
             collection.flush()
         size = max((vector["size"] for vector in collection.settings.dense_vectors.values()), default=0)
-        if quiet > QUIET_SECONDS and collection.unoptimized * size * FLOAT_BYTES > \
+        if build_indexes and quiet > QUIET_SECONDS and collection.unoptimized * size * FLOAT_BYTES > \
                 collection.settings.indexing_threshold_bytes:
             collection.optimize()
-
-    def close(self):
-        with self._lock:
-            universes = list(self._universes.values())
-        for universe in universes:
-            universe.close()
