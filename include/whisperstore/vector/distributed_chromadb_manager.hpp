@@ -6,8 +6,8 @@
 
 namespace whisperstore {
 
-/// The frontends of one distributed Chroma, each of which can serve every request. `cluster_nodes` names them; several
-/// servers with data of their own are no such deployment.
+/// The frontends of one distributed Chroma, each of which can serve every request. `cluster_nodes`, or
+/// `url` with several hosts, names them; several servers with data of their own are no such deployment.
 ///
 /// Requests go to the frontends that are well and least busy. One that fails is left out, asked for its health now and
 /// then, and comes back. Every request that is sent may be sent twice (reads, upserts and deletions by id, collections by
@@ -15,7 +15,7 @@ namespace whisperstore {
 class DistributedChromaDBManager final : public ChromaDBManager
 {
 public:
-    /// Does not connect. \throws StorageError invalid_argument where the configuration names no node.
+    /// Does not connect. \throws StorageError invalid_argument for nodes that are none.
     explicit DistributedChromaDBManager(VectorDatabaseConfig config);
 };
 

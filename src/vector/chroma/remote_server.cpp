@@ -25,17 +25,14 @@ http::ClientConfig client_config(const VectorDatabaseConfig& config, bool severa
         const bool tls = out.tls.enabled;
         out.tls = config.tls;
         out.tls.enabled = tls;
-    } else if (!several && !config.host.empty()) {
-        out.nodes.push_back(HostPort{config.host, config.port});
+    } else {
+        out.nodes.push_back(HostPort{config.host.empty() ? "localhost" : config.host, config.port});
     }
     if (several && !config.cluster_nodes.empty()) {
         out.nodes.clear();
         for (const std::string& node : config.cluster_nodes)
             out.nodes.push_back(HostPort::parse(node));
     }
-    if (out.nodes.empty())
-        throw wrong(several ? "no node of Chroma is named: set cluster_nodes (CHROMADB_NODES)"
-                            : "no Chroma server is named: set host and port (CHROMADB_HOST, CHROMADB_PORT) or url");
     if (!several && out.nodes.size() > 1)
         throw wrong("several Chroma servers are named: that is distributed_chromadb");
     for (HostPort& node : out.nodes)
@@ -52,8 +49,7 @@ http::ClientConfig client_config(const VectorDatabaseConfig& config, bool severa
     out.response_limit = response_limit;
     out.attempt_timeout = attempt_timeout;
     out.max_waiting = 4096;
-    if (out.nodes.size() > 1)
-        out.health_target = "/api/v2/heartbeat";
+    out.health_target = "/api/v2/heartbeat";
     return out;
 }
 

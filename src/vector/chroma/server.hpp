@@ -44,7 +44,7 @@ public:
 };
 
 /// Servers that are there already: that of `url`, or of `host` and `port`, or with `several` all of `cluster_nodes`.
-/// Throws StorageError invalid_argument for a configuration that names none.
+/// Throws StorageError invalid_argument for a configuration that cannot work.
 std::shared_ptr<Server> remote_server(const VectorDatabaseConfig& config, bool several);
 
 } // namespace whisperstore::chroma

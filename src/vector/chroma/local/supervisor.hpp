@@ -34,7 +34,7 @@ struct SupervisorSettings
     std::chrono::milliseconds start_limit{60'000};
     std::chrono::milliseconds first_pause{100};  ///< before it is started again
     std::chrono::milliseconds longest_pause{10'000};
-    std::chrono::milliseconds healthy_after{10'000}; ///< it runs so long: the next pause is a first one
+    std::chrono::milliseconds healthy_after{1'000}; ///< it runs so long: the next pause is a first one
     int most_failures = 3; ///< starts in a row that fail: those who wait are told then
     std::chrono::milliseconds stop_limit{10'000};
 };
