@@ -204,6 +204,30 @@ TEST(ChromaWhere, SendsNothingThatHoldsForAMissingKey)
     EXPECT_EQ(where_text(R"({"$not": {"$or": [{"a": {"$ne": 1}}, {"b": 1}]}})"), where_text(R"({"a": 1})"));
 }
 
+TEST(ChromaWhere, IsNoLargerThanTheServerTakes)
+{
+    json::array many;
+    for (int i = 0; i < 20'000; ++i)
+        many.push_back(i);
+    EXPECT_EQ(where_of(filter::in("a", many)).kind, Where::Kind::everything);
+    many.resize(10'000);
+    EXPECT_EQ(where_of(filter::in("a", many)).kind, Where::Kind::some);
+    json::array terms;
+    for (int i = 0; i < 300; ++i) {
+        json::object term;
+        term["a"] = i;
+        terms.push_back(std::move(term));
+    }
+    json::object either;
+    either["$or"] = terms;
+    EXPECT_EQ(where_of(Filter::parse(either)).kind, Where::Kind::everything);
+    json::object both_of;
+    both_of["$and"] = terms; // a part of it narrows as well
+    const Where where = where_of(Filter::parse(both_of));
+    ASSERT_EQ(where.kind, Where::Kind::some);
+    EXPECT_EQ(where.condition.at("$and").as_array().size(), 16U);
+}
+
 TEST(ChromaWhere, NamesBuckets)
 {
     EXPECT_EQ(in_buckets(0, bucket_count).kind, Where::Kind::everything);

@@ -53,7 +53,7 @@ fs::path program_of(const std::string& configured)
     const std::string command = configured.empty() ? "chroma" : configured;
     if (auto found = find_program(command))
         return *found;
-    throw StorageError(StorageErrc::unavailable,
+    throw StorageError(StorageErrc::not_found,
                        "there is no program '" + command +
                            "': install Chroma (python3 -m venv ~/chroma && ~/chroma/bin/pip install chromadb) and set "
                            "CHROMADB_COMMAND to ~/chroma/bin/chroma");
