@@ -54,6 +54,7 @@ http::ClientConfig client_config(const VectorDatabaseConfig& config, const std::
         client.headers.push_back(http::Header{"api-key", config.api_key});
     client.backend = backend;
     client.max_waiting = 4096;
+    client.idle_timeout = std::chrono::seconds(4); // Qdrant closes what rested for five
     client.response_limit = largest_answer;
     client.health_target = "/readyz";
     return client;
