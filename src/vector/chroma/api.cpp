@@ -247,9 +247,8 @@ awaitable<void> Api::check_server(OperationContext context)
     });
     // 0.x with an API v2 of its own has other errors and limits.
     if (number.empty() || number.starts_with("0.") || number.front() < '0' || number.front() > '9')
-        throw StorageError(StorageErrc::version_mismatch,
-                           "the server says it is version '" + number.substr(0, 32) +
-                               "': Chroma 1.0 or newer is needed");
+        throw StorageError(StorageErrc::version_mismatch, "the server says it is version '" + number.substr(0, 32) +
+                                                              "': Chroma 1.0 or newer is needed");
 
     http::Request limits = request("GET", std::string(root) + "/pre-flight-checks");
     const http::Response checks = co_await call(std::move(limits), context);

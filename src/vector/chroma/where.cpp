@@ -69,8 +69,8 @@ std::string_view name_of(Filter::Op op)
     }
 }
 
-/// Chroma cuts the operand to a whole number where it compares with one, and beyond 2^53 either side may be rounded: the
-/// next whole number outwards holds all that it should, and costs at worst a document too many.
+/// Chroma cuts the operand to a whole number where it compares with one, and beyond 2^53 either side may be rounded:
+/// the next whole number outwards holds all that it should, and costs at worst a document too many.
 json::object number_range(const std::string& path, Filter::Op op, const json::value& operand)
 {
     const auto number = operand.to_number<double>();

@@ -1,7 +1,6 @@
 // What the managers say when a server does not do what it should; on scripted servers.
 
 #include "chroma_support.hpp"
-
 #include "servers/http_stub.hpp"
 #include "servers/test_certificates.hpp"
 

@@ -1,7 +1,6 @@
 // HTTPChromaDBManager and DistributedChromaDBManager on the real server, beside other programs that use it.
 
 #include "chroma_support.hpp"
-
 #include "servers/chaos_proxy.hpp"
 
 #include <algorithm>
@@ -232,7 +231,8 @@ TEST_F(ChromaManager, ManyAreAskedForInPieces)
     run(vectors->store_documents("docs", documents));
     EXPECT_EQ(ids_of(run(vectors->search_similar("docs", vector_number(1), 1000))).size(), 1000U);
     EXPECT_EQ(ids_of(run(vectors->search_similar("docs", vector_number(1), 1'000'000))).size(), 1500U);
-    EXPECT_EQ(ids_of(run(vectors->search_similar("docs", vector_number(1), 600, filter::ne("even", true)))).size(), 600U);
+    EXPECT_EQ(ids_of(run(vectors->search_similar("docs", vector_number(1), 600, filter::ne("even", true)))).size(),
+              600U);
     EXPECT_EQ(ids_of(run(vectors->search_similar("docs", vector_number(1), 1000, filter::ne("even", true)))).size(),
               750U);
 }

@@ -1,7 +1,6 @@
 // Restores on a server that others use, and that may go away in between.
 
 #include "chroma_support.hpp"
-
 #include "servers/chaos_proxy.hpp"
 #include "vector/chroma/names.hpp"
 

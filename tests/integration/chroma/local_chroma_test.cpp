@@ -1,7 +1,6 @@
 // The server of LocalChromaDBManager: how it is found, started, kept alive and ended.
 
 #include "chroma_support.hpp"
-
 #include "support/child_process.hpp"
 #include "support/processes.hpp"
 

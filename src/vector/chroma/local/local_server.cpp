@@ -69,9 +69,9 @@ std::unique_ptr<sqlite::FileLock> lock_folder(const fs::path& folder)
         const std::size_t advice = message.rfind(": stop it");
         if (advice == std::string::npos)
             throw;
-        throw StorageError(error.errc(), message.substr(0, advice) + ": stop that first",
-                           ErrorDetails{error.backend(), error.operation(), error.native_code(), error.outcome(),
-                                        error.retryable()});
+        throw StorageError(
+            error.errc(), message.substr(0, advice) + ": stop that first",
+            ErrorDetails{error.backend(), error.operation(), error.native_code(), error.outcome(), error.retryable()});
     }
 }
 
