@@ -99,8 +99,8 @@ std::filesystem::path chroma_program()
 {
     const char* cache = std::getenv("XDG_CACHE_HOME");
     const char* home = std::getenv("HOME");
-    std::filesystem::path folder = cache && *cache ? std::filesystem::path(cache)
-                                                   : std::filesystem::path(home ? home : "/") / ".cache";
+    std::filesystem::path folder =
+        cache && *cache ? std::filesystem::path(cache) : std::filesystem::path(home ? home : "/") / ".cache";
     folder /= "whisperstore";
     folder /= "chroma-" WHISPERSTORE_CHROMA_VERSION;
     if (!std::filesystem::exists(folder / "complete"))

@@ -1,6 +1,8 @@
 // What goes to Chroma and what comes back, without a server: against what the real one answered (records), and against
 // the meaning of filters.
 
+#include "support/run.hpp"
+#include "support/test_directory.hpp"
 #include "vector/chroma/answer.hpp"
 #include "vector/chroma/api.hpp"
 #include "vector/chroma/collections.hpp"
@@ -9,9 +11,6 @@
 #include "vector/chroma/names.hpp"
 #include "vector/chroma/request.hpp"
 #include "vector/chroma/where.hpp"
-
-#include "support/run.hpp"
-#include "support/test_directory.hpp"
 
 #include <gtest/gtest.h>
 
@@ -65,9 +64,8 @@ TEST(ChromaNames, AreTheSameWhereChromaTakesThem)
 
 TEST(ChromaNames, StandForOneCollectionEach)
 {
-    for (const std::string& name :
-         {std::string("abc"), std::string("a"), std::string("n"), std::string("_"), std::string("-x-"),
-          std::string(63, 'x'), std::string(63, '-')}) {
+    for (const std::string& name : {std::string("abc"), std::string("a"), std::string("n"), std::string("_"),
+                                    std::string("-x-"), std::string(63, 'x'), std::string(63, '-')}) {
         EXPECT_EQ(collection_of(server_name(name)), name);
         EXPECT_LE(server_name(name).size(), 512U);
     }
@@ -117,8 +115,8 @@ TEST(ChromaLayout, KeepsTheExactMetadataAsText)
 // A number under chroma:document stops the writer of Chroma 1.5.9, for good and for every collection.
 TEST(ChromaLayout, NeverSendsKeysThatChromaDoesNotTake)
 {
-    const json::object record = record_of(
-        "a", parsed(R"({"chroma:document": 1, "chroma:uri": "x", "$k": 1, "#document": 1, "": 1, "a.b": 1,
+    const json::object record =
+        record_of("a", parsed(R"({"chroma:document": 1, "chroma:uri": "x", "$k": 1, "#document": 1, "": 1, "a.b": 1,
                         "whisperstore:metadata": "mine", "whisperstore:bucket": 99999, "x": {"": 1, "y.z": 1}})"));
     std::set<std::string> keys;
     for (const auto& [key, value] : record)
@@ -151,9 +149,9 @@ TEST(ChromaLayout, HoldsNothingThatChromaRefuses)
 
 TEST(ChromaLayout, NamesOldKeysAsNull)
 {
-    const json::object record = record_of("a", parsed(R"({"kept": 1})"),
-                                          {"kept", "gone", "whisperstore:loose", "chroma:document",
-                                           std::string(metadata_key), std::string(bucket_key)});
+    const json::object record = record_of(
+        "a", parsed(R"({"kept": 1})"),
+        {"kept", "gone", "whisperstore:loose", "chroma:document", std::string(metadata_key), std::string(bucket_key)});
     EXPECT_EQ(record.at("kept"), 1);
     EXPECT_TRUE(record.at("gone").is_null());
     EXPECT_TRUE(record.at("whisperstore:loose").is_null());
@@ -190,11 +188,11 @@ TEST(ChromaWhere, IsChromasOwnLanguage)
 
 TEST(ChromaWhere, SendsNothingThatHoldsForAMissingKey)
 {
-    for (const char* filter : {R"({})", R"({"a": {"$ne": 1}})", R"({"a": {"$nin": [1]}})", R"({"a": {"$exists": true}})",
-                               R"({"a": {"$exists": false}})", R"({"a": null})", R"({"a": {"$in": [1, null]}})",
-                               R"({"$not": {"a": 1}})", R"({"$or": [{"a": 1}, {"b": {"$ne": 1}}]})",
-                               R"({"$not": {"$and": [{"a": 1}, {"b": 2}]}})", R"({"chroma:document": "x"})",
-                               R"({"#a": 1})"})
+    for (const char* filter :
+         {R"({})", R"({"a": {"$ne": 1}})", R"({"a": {"$nin": [1]}})", R"({"a": {"$exists": true}})",
+          R"({"a": {"$exists": false}})", R"({"a": null})", R"({"a": {"$in": [1, null]}})", R"({"$not": {"a": 1}})",
+          R"({"$or": [{"a": 1}, {"b": {"$ne": 1}}]})", R"({"$not": {"$and": [{"a": 1}, {"b": 2}]}})",
+          R"({"chroma:document": "x"})", R"({"#a": 1})"})
         EXPECT_EQ(where_text(filter), "everything") << filter;
     for (const char* filter : {R"({"a": {"$in": []}})", R"({"a": {"$in": []}, "b": 1})"})
         EXPECT_EQ(where_text(filter), "nothing") << filter;
@@ -202,6 +200,30 @@ TEST(ChromaWhere, SendsNothingThatHoldsForAMissingKey)
     EXPECT_EQ(where_text(R"({"a": 1, "b": {"$ne": 1}})"), where_text(R"({"a": 1})"));
     EXPECT_EQ(where_text(R"({"$not": {"$not": {"a": 1}}})"), where_text(R"({"a": 1})"));
     EXPECT_EQ(where_text(R"({"$not": {"$or": [{"a": {"$ne": 1}}, {"b": 1}]}})"), where_text(R"({"a": 1})"));
+}
+
+TEST(ChromaWhere, IsNoLargerThanTheServerTakes)
+{
+    json::array many;
+    for (int i = 0; i < 20'000; ++i)
+        many.push_back(i);
+    EXPECT_EQ(where_of(filter::in("a", many)).kind, Where::Kind::everything);
+    many.resize(10'000);
+    EXPECT_EQ(where_of(filter::in("a", many)).kind, Where::Kind::some);
+    json::array terms;
+    for (int i = 0; i < 300; ++i) {
+        json::object term;
+        term["a"] = i;
+        terms.push_back(std::move(term));
+    }
+    json::object either;
+    either["$or"] = terms;
+    EXPECT_EQ(where_of(Filter::parse(either)).kind, Where::Kind::everything);
+    json::object both_of;
+    both_of["$and"] = terms; // a part of it narrows as well
+    const Where where = where_of(Filter::parse(both_of));
+    ASSERT_EQ(where.kind, Where::Kind::some);
+    EXPECT_EQ(where.condition.at("$and").as_array().size(), 16U);
 }
 
 TEST(ChromaWhere, NamesBuckets)
@@ -321,11 +343,31 @@ private:
     }
     json::value scalar()
     {
-        static const std::vector<json::value> values{
-            nullptr, true, false, 0, 1, 1.0, 1.5, -1.5, 2, std::int64_t(9007199254740993),
-            9007199254740992.0, INT64_MAX, INT64_MIN, std::uint64_t(UINT64_MAX), 1.8446744073709552e19,
-            1e300, -1e300, "1", "x", "", "2026-01-31T09:05:00Z", "2026-01-31T10:05:00+01:00",
-            "2026-02-01T00:00:00Z", json::string(1500, 'l'), json::string(1024, 's')};
+        static const std::vector<json::value> values{nullptr,
+                                                     true,
+                                                     false,
+                                                     0,
+                                                     1,
+                                                     1.0,
+                                                     1.5,
+                                                     -1.5,
+                                                     2,
+                                                     std::int64_t(9007199254740993),
+                                                     9007199254740992.0,
+                                                     INT64_MAX,
+                                                     INT64_MIN,
+                                                     std::uint64_t(UINT64_MAX),
+                                                     1.8446744073709552e19,
+                                                     1e300,
+                                                     -1e300,
+                                                     "1",
+                                                     "x",
+                                                     "",
+                                                     "2026-01-31T09:05:00Z",
+                                                     "2026-01-31T10:05:00+01:00",
+                                                     "2026-02-01T00:00:00Z",
+                                                     json::string(1500, 'l'),
+                                                     json::string(1024, 's')};
         return values[below(static_cast<unsigned>(values.size()))];
     }
     json::value value()

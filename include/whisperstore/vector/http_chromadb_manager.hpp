@@ -8,8 +8,9 @@ namespace whisperstore {
 
 /// A Chroma server that is there already, by HTTP or HTTPS.
 ///
-/// Uses `url`, or `host` (localhost) and `port` (8000); `api_key` (sent as `Authorization: Bearer` and `X-Chroma-Token`: `chroma run`
-/// itself asks for none, proxies and hosted services do), `tls`, and the settings of Chroma.
+/// Uses `url`, or `host` (localhost) and `port` (8000); `api_key` (sent as `Authorization: Bearer` and
+/// `X-Chroma-Token`: `chroma run` itself asks for none, proxies and hosted services do), `tls`, and the settings of
+/// Chroma.
 class HTTPChromaDBManager final : public ChromaDBManager
 {
 public:

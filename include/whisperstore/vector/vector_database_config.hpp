@@ -26,17 +26,17 @@ struct VectorDatabaseConfig
     std::size_t hnsw_ef = 64;               ///< how many candidates a search keeps; more: slower, fewer missed
     std::string hnsw_quantization = "int8"; ///< int8: a byte for each dimension beside the vectors; none: vectors only
     ///@}
-    std::string host;       ///< servers; empty: localhost
-    std::uint16_t port = 0; ///< 0: 6333 of Qdrant, 8000 of Chroma
-    std::string url;     ///< takes precedence over host and port
-    std::string api_key; ///< a secret
+    std::string host;                       ///< servers; empty: localhost
+    std::uint16_t port = 0;                 ///< 0: 6333 of Qdrant, 8000 of Chroma
+    std::string url;                        ///< takes precedence over host and port
+    std::string api_key;                    ///< a secret
     std::vector<std::string> cluster_nodes; ///< distributed types: host:port of each
     /// \name http_qdrant and distributed_qdrant (docs/qdrant.md)
     ///@{
-    bool exact_search = false;  ///< compares with every document, without the graphs of the server: slower, none missed
-    std::size_t search_ef = 0;  ///< how many candidates a search by graph keeps; 0: the server's default
-    std::string consistency;    ///< replicas a read asks: all, majority, quorum or a number; empty: the default
-    std::string ordering;       ///< of writes: weak, medium or strong; empty: weak
+    bool exact_search = false; ///< compares with every document, without the graphs of the server: slower, none missed
+    std::size_t search_ef = 0; ///< how many candidates a search by graph keeps; 0: the server's default
+    std::string consistency;   ///< replicas a read asks: all, majority, quorum or a number; empty: the default
+    std::string ordering;      ///< of writes: weak, medium or strong; empty: weak
     /// Of collections that are created; 0: the server's default, and on distributed_qdrant 3 replicas (or as many as
     /// there are nodes), of which most have to take a write.
     std::size_t shard_number = 0;

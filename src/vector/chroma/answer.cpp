@@ -32,9 +32,9 @@ json::object metadata_of(std::string_view text, std::string_view id)
     try {
         return parse_json_object(*own, "metadata");
     } catch (const StorageError& error) {
-        throw StorageError(StorageErrc::corrupt,
-                           "document '" + std::string(id) + "': its '" + std::string(metadata_key) +
-                               "' was changed by somebody else: " + error.message());
+        throw StorageError(StorageErrc::corrupt, "document '" + std::string(id) + "': its '" +
+                                                     std::string(metadata_key) +
+                                                     "' was changed by somebody else: " + error.message());
     }
 }
 

@@ -92,6 +92,28 @@ std::string words_of(std::string_view body)
     return std::string(body);
 }
 
+/// The same error, to be named after the operation that it ends: the request is in the message where it matters.
+StorageError unnamed(const StorageError& error, StorageErrc code, std::string message, bool retryable)
+{
+    return StorageError(code, std::move(message),
+                        ErrorDetails{error.backend(), {}, error.native_code(), error.outcome(), retryable});
+}
+
+StorageError unnamed(const StorageError& error)
+{
+    return unnamed(error, error.errc(), error.message(), error.retryable());
+}
+
+/// As Server::send(), with errors that name no request.
+awaitable<http::Response> send(std::shared_ptr<Server> server, http::Request request, OperationContext context)
+{
+    try {
+        co_return co_await server->send(std::move(request), std::move(context));
+    } catch (const StorageError& error) {
+        throw unnamed(error);
+    }
+}
+
 awaitable<void> pause(std::chrono::milliseconds time)
 {
     const auto executor = co_await asio::this_coro::executor;
@@ -178,21 +200,19 @@ awaitable<http::Response> Api::call(http::Request request, OperationContext cont
         const bool last = attempt == passing_attempts || request.effect == Effect::write;
         http::Response response;
         if (last)
-            response = co_await server_->send(std::move(request), context);
+            response = co_await send(server_, std::move(request), context);
         else
-            response = co_await server_->send(request, context);
+            response = co_await send(server_, request, context);
         if (response.ok() || response.status == also)
             co_return response;
         const Refusal refusal = meaning_of(response);
         if (last || !refusal.passing) {
             response.body = refusal.words;
             const StorageError error = server_->refusal(response, about);
-            ErrorDetails details{error.backend(), error.operation(), error.native_code(), error.outcome(),
-                                 error.retryable() || refusal.passing};
             std::string message = error.message();
             if (!refusal.advice.empty())
                 message.append("; ").append(refusal.advice);
-            throw StorageError(refusal.code, std::move(message), std::move(details));
+            throw unnamed(error, refusal.code, std::move(message), error.retryable() || refusal.passing);
         }
         co_await pause(std::chrono::milliseconds(std::int64_t(1) << std::min(attempt, 6)));
     }
@@ -204,16 +224,14 @@ awaitable<void> Api::check_server(OperationContext context)
     std::optional<StorageError> failure;
     try {
         http::Request ask = request("GET", std::string(root) + "/version");
-        version = co_await server_->send(std::move(ask), context);
+        version = co_await send(server_, std::move(ask), context);
     } catch (const StorageError& error) {
         failure = error;
     }
     if (failure) {
         if (failure->errc() != StorageErrc::unavailable || !failure->retryable())
             throw StorageError(*failure);
-        ErrorDetails details{failure->backend(), failure->operation(), failure->native_code(), failure->outcome(),
-                             failure->retryable()};
-        throw StorageError(failure->errc(), failure->message() + "; " + server_->advice(), std::move(details));
+        throw unnamed(*failure, failure->errc(), failure->message() + "; " + server_->advice(), true);
     }
     if (version.status == 404 || version.status == 405 || version.status == 410 || version.status == 501)
         throw StorageError(StorageErrc::version_mismatch,
@@ -221,7 +239,7 @@ awaitable<void> Api::check_server(OperationContext context)
                                std::to_string(version.status) + "): Chroma 1.0 or newer is needed");
     if (!version.ok()) {
         http::Request about = request("GET", std::string(root) + "/version");
-        throw server_->refusal(version, about);
+        throw unnamed(server_->refusal(version, about));
     }
     const std::string number = understood("a version", [&] {
         const json::value text = parse_json(version.body, "version");
@@ -229,9 +247,8 @@ awaitable<void> Api::check_server(OperationContext context)
     });
     // 0.x with an API v2 of its own has other errors and limits.
     if (number.empty() || number.starts_with("0.") || number.front() < '0' || number.front() > '9')
-        throw StorageError(StorageErrc::version_mismatch,
-                           "the server says it is version '" + number.substr(0, 32) +
-                               "': Chroma 1.0 or newer is needed");
+        throw StorageError(StorageErrc::version_mismatch, "the server says it is version '" + number.substr(0, 32) +
+                                                              "': Chroma 1.0 or newer is needed");
 
     http::Request limits = request("GET", std::string(root) + "/pre-flight-checks");
     const http::Response checks = co_await call(std::move(limits), context);

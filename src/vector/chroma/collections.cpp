@@ -158,9 +158,9 @@ awaitable<void> Collections::complete(std::shared_ptr<const Collection> collecti
     changed.config.lexical = changed.config.lexical || lexical;
     // From here on a collection that others made is told by what is written here.
     if (changed.config.embedding_dimension == 0)
-        throw StorageError(StorageErrc::unsupported,
-                           "collection '" + changed.name + "' was made by another program and is empty: its dimension "
-                                                           "is not known; delete it and create it here");
+        throw StorageError(StorageErrc::unsupported, "collection '" + changed.name +
+                                                         "' was made by another program and is empty: its dimension "
+                                                         "is not known; delete it and create it here");
     co_await api_->set_metadata(changed.id, stored_config(changed.config), std::move(context));
     remember(std::make_shared<const Collection>(std::move(changed)));
 }

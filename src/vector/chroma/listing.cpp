@@ -69,8 +69,12 @@ ListingPlace ListingPlace::parse(std::string_view text)
 
 Listing::Listing(std::shared_ptr<Api> api, std::string collection, Where where, Include include,
                  std::optional<ListingPlace> place)
-    : api_(std::move(api)), collection_(std::move(collection)), where_(std::move(where)), include_(include),
-      begun_(place.has_value()), place_(std::move(place).value_or(ListingPlace()))
+    : api_(std::move(api)),
+      collection_(std::move(collection)),
+      where_(std::move(where)),
+      include_(include),
+      begun_(place.has_value()),
+      place_(std::move(place).value_or(ListingPlace()))
 {
     ended_ = where_.kind == Where::Kind::nothing;
 }

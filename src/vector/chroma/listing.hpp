@@ -23,8 +23,8 @@ struct ListingPlace
     enum class Way : char
     {
         complete = 'w', ///< every answer is of the whole collection
-        buckets = 'b', ///< by buckets
-        foreign = 'f'  ///< the records in no bucket, after all the others
+        buckets = 'b',  ///< by buckets
+        foreign = 'f'   ///< the records in no bucket, after all the others
     };
     Way way = Way::complete;
     unsigned span = bucket_count; ///< how many buckets were asked for last

@@ -58,7 +58,8 @@ class RemoteServer final : public Server
 public:
     RemoteServer(const VectorDatabaseConfig& config, bool several)
         : backend_(several ? "distributed_chromadb" : "http_chromadb"),
-          config_(client_config(config, several, backend_)), client_(std::make_shared<http::Client>(config_))
+          config_(client_config(config, several, backend_)),
+          client_(std::make_shared<http::Client>(config_))
     {
     }
 

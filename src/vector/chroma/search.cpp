@@ -50,8 +50,11 @@ void keep_best(std::vector<SearchResult>& results, std::size_t count)
 
 Search::Search(std::shared_ptr<Api> api, std::shared_ptr<const Collection> collection, std::vector<float> embedding,
                Where where, OperationContext context)
-    : api_(std::move(api)), collection_(std::move(collection)), embedding_(std::move(embedding)),
-      where_(std::move(where)), context_(std::move(context))
+    : api_(std::move(api)),
+      collection_(std::move(collection)),
+      embedding_(std::move(embedding)),
+      where_(std::move(where)),
+      context_(std::move(context))
 {
 }
 
@@ -161,8 +164,8 @@ awaitable<std::vector<SearchResult>> Search::one_by_one(std::size_t count)
         std::vector<Record> records = co_await records_of(api_, collection_->id, std::move(ids), whole, context_);
         for (Record& record : records) {
             const VectorDocument document = document_of(std::move(record));
-            results.push_back(SearchResult{document.id, document.content, document.metadata,
-                                           dot(embedding_, document.embedding)});
+            results.push_back(
+                SearchResult{document.id, document.content, document.metadata, dot(embedding_, document.embedding)});
         }
         if (results.size() / 2 > count)
             keep_best(results, count);

@@ -22,8 +22,8 @@ class Search
 {
 public:
     /// \param embedding of unit length
-    Search(std::shared_ptr<Api> api, std::shared_ptr<const Collection> collection, std::vector<float> embedding, Where where,
-           OperationContext context);
+    Search(std::shared_ptr<Api> api, std::shared_ptr<const Collection> collection, std::vector<float> embedding,
+           Where where, OperationContext context);
 
     /// The `count` most similar of what the condition leaves, in no order; fewer: there are no more.
     static awaitable<std::vector<SearchResult>> best(std::shared_ptr<Search> self, std::size_t count);

@@ -240,8 +240,7 @@ awaitable<bool> Store::delete_document(std::string name, std::string id, Operati
     const auto work = [&](Found found) -> awaitable<bool> {
         check_document_id(ids.front());
         // Looked for first: Chroma counts ids that are not there among the deleted ones.
-        const std::string answer =
-            co_await api_->read(found->id, "get", get_by_ids(ids, only_ids), context);
+        const std::string answer = co_await api_->read(found->id, "get", get_by_ids(ids, only_ids), context);
         const bool existed = !parse_get(answer).empty();
         if (existed)
             co_await api_->write(found->id, "delete", delete_ids(ids), context);
@@ -320,9 +319,8 @@ awaitable<std::vector<VectorDocument>> Store::get_documents(std::string name, st
     co_return co_await on<std::vector<VectorDocument>>("get_documents", std::move(name), context, work);
 }
 
-awaitable<Page<VectorDocument>> Store::scroll(std::string name, std::size_t page_size,
-                                              std::optional<PageCursor> cursor, Filter filters,
-                                              OperationContext context)
+awaitable<Page<VectorDocument>> Store::scroll(std::string name, std::size_t page_size, std::optional<PageCursor> cursor,
+                                              Filter filters, OperationContext context)
 {
     const auto work = [&](Found found) -> awaitable<Page<VectorDocument>> {
         if (page_size == 0 || page_size > largest_page)

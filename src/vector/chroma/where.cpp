@@ -14,6 +14,10 @@ namespace {
 using filter_detail::Scalar;
 
 constexpr std::size_t most_contains = 16;
+// SQLite, below Chroma, takes expressions 1,000 deep and 32,766 values; each term of an $and costs time.
+constexpr std::size_t most_joined = 16;
+constexpr std::size_t most_comparisons = 400;
+constexpr std::size_t most_values = 16'000;
 constexpr double exact_in_double = 9007199254740992.0;    // 2^53
 constexpr double largest_integer = 9223372036854775808.0; // 2^63
 
@@ -65,8 +69,8 @@ std::string_view name_of(Filter::Op op)
     }
 }
 
-/// Chroma cuts the operand to a whole number where it compares with one, and beyond 2^53 either side may be rounded: the
-/// next whole number outwards holds all that it should, and costs at worst a document too many.
+/// Chroma cuts the operand to a whole number where it compares with one, and beyond 2^53 either side may be rounded:
+/// the next whole number outwards holds all that it should, and costs at worst a document too many.
 json::object number_range(const std::string& path, Filter::Op op, const json::value& operand)
 {
     const auto number = operand.to_number<double>();
@@ -187,7 +191,7 @@ Where all_of(std::vector<Where> terms)
     for (Where& term : terms) {
         if (term.kind == Where::Kind::nothing)
             return nothing();
-        if (term.kind == Where::Kind::some)
+        if (term.kind == Where::Kind::some && list.size() < most_joined)
             list.push_back(std::move(term.condition));
     }
     return list.empty() ? everything() : some(joined("$and", std::move(list)));
@@ -220,11 +224,36 @@ Where translate(const Filter::Node& node, bool negated)
     return all ? all_of(std::move(terms)) : any_of(std::move(terms));
 }
 
+struct Size
+{
+    std::size_t comparisons = 0;
+    std::size_t values = 0;
+};
+
+void add_size(const json::object& condition, Size& size)
+{
+    for (const auto& [key, value] : condition) {
+        if (key == "$and" || key == "$or") {
+            for (const json::value& term : value.get_array())
+                add_size(term.get_object(), size);
+            continue;
+        }
+        ++size.comparisons;
+        for (const auto& [op, operand] : value.get_object())
+            size.values += operand.is_array() ? operand.get_array().size() : 1;
+    }
+}
+
 } // namespace
 
 Where where_of(const Filter& filter)
 {
-    return filter.matches_everything() ? everything() : translate(*filter.root(), false);
+    if (filter.matches_everything())
+        return everything();
+    Where where = translate(*filter.root(), false);
+    Size size;
+    add_size(where.condition, size);
+    return size.comparisons > most_comparisons || size.values > most_values ? everything() : where;
 }
 
 Where both(Where a, Where b)

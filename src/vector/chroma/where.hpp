@@ -21,7 +21,8 @@ struct Where
 };
 
 /// The narrowest condition that is safe in our layout (layout.hpp): comparisons that hold only where a key is there are
-/// sent; what holds for a missing key too ($ne, $nin, $not, $exists: false), $exists, and comparisons with null are not.
+/// sent; what holds for a missing key too ($ne, $nin, $not, $exists: false), $exists, and comparisons with null are
+/// not.
 Where where_of(const Filter& filter);
 
 /// Both.

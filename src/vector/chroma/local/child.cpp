@@ -106,7 +106,8 @@ bool is_socket_of(pid_t process, const std::string& socket)
 {
     std::error_code error;
     const std::filesystem::path folder = "/proc/" + std::to_string(process) + "/fd";
-    for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
         std::error_code gone;
         if (std::filesystem::read_symlink(entry->path(), gone) == socket)
             return true;
@@ -273,7 +274,8 @@ bool answers(std::uint16_t port, std::string_view target, std::chrono::milliseco
     const sockaddr_in address = loopback(port);
     if (::connect(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         return false;
-    const std::string request = "GET " + std::string(target) + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+    const std::string request =
+        "GET " + std::string(target) + " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
     if (::send(socket.number(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
         return false;
     constexpr std::string_view success = "HTTP/1.1 200";

@@ -53,7 +53,7 @@ fs::path program_of(const std::string& configured)
     const std::string command = configured.empty() ? "chroma" : configured;
     if (auto found = find_program(command))
         return *found;
-    throw StorageError(StorageErrc::unavailable,
+    throw StorageError(StorageErrc::not_found,
                        "there is no program '" + command +
                            "': install Chroma (python3 -m venv ~/chroma && ~/chroma/bin/pip install chromadb) and set "
                            "CHROMADB_COMMAND to ~/chroma/bin/chroma");
@@ -69,9 +69,9 @@ std::unique_ptr<sqlite::FileLock> lock_folder(const fs::path& folder)
         const std::size_t advice = message.rfind(": stop it");
         if (advice == std::string::npos)
             throw;
-        throw StorageError(error.errc(), message.substr(0, advice) + ": stop that first",
-                           ErrorDetails{error.backend(), error.operation(), error.native_code(), error.outcome(),
-                                        error.retryable()});
+        throw StorageError(
+            error.errc(), message.substr(0, advice) + ": stop that first",
+            ErrorDetails{error.backend(), error.operation(), error.native_code(), error.outcome(), error.retryable()});
     }
 }
 

@@ -188,10 +188,9 @@ void Supervisor::run()
 bool Supervisor::run_once()
 {
     const std::uint16_t port = free_port();
-    const std::vector<std::string> command{settings_.program.string(), "run",
-                                           "--host",                   "127.0.0.1",
-                                           "--port",                   std::to_string(port),
-                                           "--path",                   settings_.directory.string()};
+    const std::vector<std::string> command{
+        settings_.program.string(),  "run", "--host", "127.0.0.1", "--port", std::to_string(port), "--path",
+        settings_.directory.string()};
     // It writes several lines for each request otherwise.
     Child child(command, settings_.directory, {"RUST_LOG=error", "NO_COLOR=1", "ANONYMIZED_TELEMETRY=False"});
     const bool ready = become_ready(child, port);
@@ -223,8 +222,8 @@ bool Supervisor::become_ready(Child& child, std::uint16_t port)
         if (child.listens_on(port) && answers(port, "/api/v2/heartbeat", heartbeat_limit))
             return true;
         if (Clock::now() >= end) {
-            failure_ = "it does not answer after " + std::to_string(settings_.start_limit.count()) + " ms: " +
-                       child.last_words();
+            failure_ = "it does not answer after " + std::to_string(settings_.start_limit.count()) +
+                       " ms: " + child.last_words();
             return false;
         }
         rest(nullptr, looked_at_every);

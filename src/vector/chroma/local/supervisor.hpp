@@ -32,10 +32,10 @@ struct SupervisorSettings
     std::filesystem::path program;
     std::filesystem::path directory; ///< absolute
     std::chrono::milliseconds start_limit{60'000};
-    std::chrono::milliseconds first_pause{100};  ///< before it is started again
+    std::chrono::milliseconds first_pause{100}; ///< before it is started again
     std::chrono::milliseconds longest_pause{10'000};
     std::chrono::milliseconds healthy_after{1'000}; ///< it runs so long: the next pause is a first one
-    int most_failures = 3; ///< starts in a row that fail: those who wait are told then
+    int most_failures = 3;                          ///< starts in a row that fail: those who wait are told then
     std::chrono::milliseconds stop_limit{10'000};
 };
 
