@@ -25,6 +25,7 @@ private:
     void build_postgresql(const UrlSource* url);
     void build_vector();
     void take_qdrant_settings(VectorDatabaseConfig& config);
+    void take_chroma_settings(VectorDatabaseConfig& config);
     void build_cache();
     void build_redis(const UrlSource* url);
     void build_embedding();

@@ -69,6 +69,12 @@ json::object vector_json(const VectorDatabaseConfig& config)
     out["replication_factor"] = config.replication_factor;
     out["write_consistency_factor"] = config.write_consistency_factor;
     out["server_snapshots"] = config.server_snapshots;
+    out["chroma_tenant"] = config.chroma_tenant;
+    out["chroma_database"] = config.chroma_database;
+    out["chroma_command"] = config.chroma_command;
+    out["chroma_ef_search"] = config.chroma_ef_search;
+    out["chroma_ef_construction"] = config.chroma_ef_construction;
+    out["chroma_max_neighbors"] = config.chroma_max_neighbors;
     out["backup_enabled"] = config.backup_enabled;
     out["tls"] = tls_json(config.tls);
     return out;

@@ -12,6 +12,11 @@
 #include <whisperstore/vector/distributed_qdrant_manager.hpp>
 #include <whisperstore/vector/http_qdrant_manager.hpp>
 #endif
+#if defined(WHISPERSTORE_HAS_CHROMADB)
+#include <whisperstore/vector/distributed_chromadb_manager.hpp>
+#include <whisperstore/vector/http_chromadb_manager.hpp>
+#include <whisperstore/vector/local_chromadb_manager.hpp>
+#endif
 #if defined(WHISPERSTORE_HAS_LOCAL_QDRANT)
 #include <whisperstore/vector/local_qdrant_manager.hpp>
 #endif
@@ -83,6 +88,11 @@ std::vector<std::string> StorageManagerFactory::supported_vector_types()
     types.emplace_back("http_qdrant");
     types.emplace_back("distributed_qdrant");
 #endif
+#if defined(WHISPERSTORE_HAS_CHROMADB)
+    types.emplace_back("local_chromadb");
+    types.emplace_back("http_chromadb");
+    types.emplace_back("distributed_chromadb");
+#endif
     return types;
 }
 
@@ -137,6 +147,14 @@ std::shared_ptr<VectorDatabaseManager> StorageManagerFactory::create_vector_mana
         return std::make_shared<HTTPQdrantManager>(std::move(config));
     if (config.type == "distributed_qdrant")
         return std::make_shared<DistributedQdrantManager>(std::move(config));
+#endif
+#if defined(WHISPERSTORE_HAS_CHROMADB)
+    if (config.type == "local_chromadb")
+        return std::make_shared<LocalChromaDBManager>(std::move(config));
+    if (config.type == "http_chromadb")
+        return std::make_shared<HTTPChromaDBManager>(std::move(config));
+    if (config.type == "distributed_chromadb")
+        return std::make_shared<DistributedChromaDBManager>(std::move(config));
 #endif
     refuse("vector database", config.type, vector_types, supported_vector_types(), "WHISPERENGINE_VECTOR_DB_TYPE");
 }
