@@ -1,6 +1,6 @@
 #include "redis_server.hpp"
 
-#include "postgresql_server.hpp"
+#include "run_program.hpp"
 
 #include <whisperstore/core/connection_url.hpp>
 

@@ -15,6 +15,7 @@ option(WHISPERSTORE_WITH_SQLITE "SQLite database adapter and the SQLite graph fa
 option(WHISPERSTORE_WITH_POSTGRESQL "PostgreSQL database adapters" ON)
 option(WHISPERSTORE_WITH_QDRANT "Vectors on Qdrant servers (HTTPQdrantManager, DistributedQdrantManager)" ON)
 option(WHISPERSTORE_WITH_LOCAL_QDRANT "Embedded vector store (LocalQdrantManager)" ON)
+option(WHISPERSTORE_WITH_CHROMADB "Vectors on Chroma servers, or on one of our own (LocalChromaDBManager)" ON)
 option(WHISPERSTORE_WITH_MEMORY_CACHE "In-memory conversation cache" ON)
 option(WHISPERSTORE_WITH_REDIS "Conversation caches on Redis and Redis Cluster (need the in-memory one)" ON)
 option(WHISPERSTORE_WITH_OPENAI_EMBEDDING "Embeddings of servers with OpenAI's interface" ON)

@@ -245,6 +245,8 @@ void ConfigurationBuilder::build_vector()
             values_.take("WHISPERENGINE_VECTOR_DB_HNSW_QUANTIZATION", Fallback{config.hnsw_quantization});
     } else if (choice.type == "local_chromadb") {
         config.persist_directory = local_directory() / "chromadb"; // Chroma's own files, apart from ours
+        config.chroma_command = values_.take("CHROMADB_COMMAND", Fallback{"chroma"});
+        take_chroma_settings(config);
     } else {
         const std::string prefix = is_qdrant ? "QDRANT" : "CHROMADB";
         const bool cluster = choice.type.starts_with("distributed_");
@@ -259,15 +261,17 @@ void ConfigurationBuilder::build_vector()
         config.port = *hosts.front().port;
         if (cluster)
             config.cluster_nodes = host_texts(hosts);
-        config.api_key = values_.take(is_qdrant ? "QDRANT_API_KEY" : "CHROMADB_API_TOKEN", Fallback{"", "not set"});
+        config.api_key = values_.take(is_qdrant ? "QDRANT_API_KEY" : "CHROMADB_TOKEN", Fallback{"", "not set"});
         config.tls = choose_tls(values_, prefix, url, UrlTls{url && url->url.scheme == "https"});
         if (is_qdrant)
             take_qdrant_settings(config);
+        else
+            take_chroma_settings(config);
         if (url) {
             refuse_query(*url);
             if (url->url.username || url->url.password)
                 throw invalid(url->variable + " takes no user name and password: the key goes into " +
-                              (is_qdrant ? "QDRANT_API_KEY" : "CHROMADB_API_TOKEN"));
+                              (is_qdrant ? "QDRANT_API_KEY" : "CHROMADB_TOKEN"));
             ConnectionUrl effective = url->url;
             effective.scheme = config.tls.enabled ? "https" : "http";
             effective.hosts = hosts;
@@ -294,6 +298,18 @@ void ConfigurationBuilder::take_qdrant_settings(VectorDatabaseConfig& config)
     config.replication_factor = count("QDRANT_REPLICATION_FACTOR");
     config.write_consistency_factor = count("QDRANT_WRITE_CONSISTENCY_FACTOR");
     config.server_snapshots = values_.take_boolean("QDRANT_SNAPSHOTS", Fallback{"false"});
+}
+
+void ConfigurationBuilder::take_chroma_settings(VectorDatabaseConfig& config)
+{
+    const auto count = [&](std::string_view variable, std::size_t fallback) {
+        return static_cast<std::size_t>(values_.take_number(variable, Fallback{std::to_string(fallback)}));
+    };
+    config.chroma_tenant = values_.take("CHROMADB_TENANT", Fallback{config.chroma_tenant});
+    config.chroma_database = values_.take("CHROMADB_DATABASE", Fallback{config.chroma_database});
+    config.chroma_ef_search = count("CHROMADB_EF_SEARCH", config.chroma_ef_search);
+    config.chroma_ef_construction = count("CHROMADB_EF_CONSTRUCTION", config.chroma_ef_construction);
+    config.chroma_max_neighbors = count("CHROMADB_MAX_NEIGHBORS", config.chroma_max_neighbors);
 }
 
 void ConfigurationBuilder::build_embedding()
@@ -409,6 +425,7 @@ void ConfigurationBuilder::build_redis(const UrlSource* url)
     config.redis_password =
         values_.take("REDIS_PASSWORD", url, url ? url->url.password : std::nullopt, Fallback{"", "not set"});
     config.tls = choose_tls(values_, "REDIS", url, UrlTls{url && url->url.scheme == "rediss"});
+    build_redis_behaviour();
     if (!url)
         return;
     refuse_query(*url);
@@ -422,6 +439,27 @@ void ConfigurationBuilder::build_redis(const UrlSource* url)
         effective.password = config.redis_password;
     config.redis_url = effective.to_string();
     values_.record(url->variable, config.redis_url, url->origin);
+}
+
+void ConfigurationBuilder::build_redis_behaviour()
+{
+    CacheConfig& config = out_.cache;
+    const CacheConfig defaults;
+    const auto count = [&](std::string_view variable, std::size_t fallback) {
+        return static_cast<std::size_t>(values_.take_number(variable, Fallback{std::to_string(fallback)}));
+    };
+    config.redis_key_prefix = values_.take("REDIS_KEY_PREFIX", Fallback{defaults.redis_key_prefix});
+    config.redis_two_level = values_.take_boolean("REDIS_TWO_LEVEL", Fallback{"false"});
+    config.max_channels = count("REDIS_LOCAL_CHANNELS", defaults.max_channels);
+    config.redis_degrade_to_memory = values_.take_boolean("REDIS_DEGRADE_TO_MEMORY", Fallback{"false"});
+    config.redis_read_replicas = values_.take_boolean("REDIS_READ_REPLICAS", Fallback{"false"});
+    config.redis_wait_replicas = count("REDIS_WAIT_REPLICAS", 0);
+    config.redis_wait_timeout_seconds = values_.take_number("REDIS_WAIT_TIMEOUT_SECONDS", Fallback{"1"});
+    config.redis_warm_channels = count("REDIS_WARM_CHANNELS", defaults.redis_warm_channels);
+    config.redis_warm_concurrency = count("REDIS_WARM_CONCURRENCY", defaults.redis_warm_concurrency);
+    config.redis_connect_timeout_seconds = values_.take_number("REDIS_CONNECT_TIMEOUT_SECONDS", Fallback{"5"});
+    config.redis_patience_seconds = values_.take_number("REDIS_PATIENCE_SECONDS", Fallback{"10"});
+    config.redis_health_interval_seconds = values_.take_number("REDIS_HEALTH_INTERVAL_SECONDS", Fallback{"2"});
 }
 
 void ConfigurationBuilder::build_graph()

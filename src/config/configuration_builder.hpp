@@ -25,8 +25,10 @@ private:
     void build_postgresql(const UrlSource* url);
     void build_vector();
     void take_qdrant_settings(VectorDatabaseConfig& config);
+    void take_chroma_settings(VectorDatabaseConfig& config);
     void build_cache();
     void build_redis(const UrlSource* url);
+    void build_redis_behaviour();
     void build_embedding();
     void build_graph();
     void build_neo4j(const UrlSource* url);

@@ -69,6 +69,12 @@ json::object vector_json(const VectorDatabaseConfig& config)
     out["replication_factor"] = config.replication_factor;
     out["write_consistency_factor"] = config.write_consistency_factor;
     out["server_snapshots"] = config.server_snapshots;
+    out["chroma_tenant"] = config.chroma_tenant;
+    out["chroma_database"] = config.chroma_database;
+    out["chroma_command"] = config.chroma_command;
+    out["chroma_ef_search"] = config.chroma_ef_search;
+    out["chroma_ef_construction"] = config.chroma_ef_construction;
+    out["chroma_max_neighbors"] = config.chroma_max_neighbors;
     out["backup_enabled"] = config.backup_enabled;
     out["tls"] = tls_json(config.tls);
     return out;
@@ -108,6 +114,12 @@ json::object cache_json(const CacheConfig& config)
     out["redis_password"] = hidden(config.redis_password);
     out["redis_url"] = without_password(config.redis_url);
     out["cluster_nodes"] = list(config.cluster_nodes);
+    out["redis_key_prefix"] = config.redis_key_prefix;
+    out["redis_two_level"] = config.redis_two_level;
+    out["redis_degrade_to_memory"] = config.redis_degrade_to_memory;
+    out["redis_read_replicas"] = config.redis_read_replicas;
+    out["redis_wait_replicas"] = config.redis_wait_replicas;
+    out["redis_warm_channels"] = config.redis_warm_channels;
     out["tls"] = tls_json(config.tls);
     return out;
 }

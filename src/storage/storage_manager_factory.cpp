@@ -12,11 +12,20 @@
 #include <whisperstore/vector/distributed_qdrant_manager.hpp>
 #include <whisperstore/vector/http_qdrant_manager.hpp>
 #endif
+#if defined(WHISPERSTORE_HAS_CHROMADB)
+#include <whisperstore/vector/distributed_chromadb_manager.hpp>
+#include <whisperstore/vector/http_chromadb_manager.hpp>
+#include <whisperstore/vector/local_chromadb_manager.hpp>
+#endif
 #if defined(WHISPERSTORE_HAS_LOCAL_QDRANT)
 #include <whisperstore/vector/local_qdrant_manager.hpp>
 #endif
 #if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
 #include <whisperstore/cache/hybrid_conversation_cache.hpp>
+#endif
+#if defined(WHISPERSTORE_HAS_REDIS)
+#include <whisperstore/cache/redis_cluster_conversation_cache.hpp>
+#include <whisperstore/cache/redis_conversation_cache.hpp>
 #endif
 #if defined(WHISPERSTORE_HAS_LOCAL_EMBEDDING)
 #include <whisperstore/embedding/local_embedding_provider.hpp>
@@ -83,6 +92,11 @@ std::vector<std::string> StorageManagerFactory::supported_vector_types()
     types.emplace_back("http_qdrant");
     types.emplace_back("distributed_qdrant");
 #endif
+#if defined(WHISPERSTORE_HAS_CHROMADB)
+    types.emplace_back("local_chromadb");
+    types.emplace_back("http_chromadb");
+    types.emplace_back("distributed_chromadb");
+#endif
     return types;
 }
 
@@ -91,6 +105,10 @@ std::vector<std::string> StorageManagerFactory::supported_cache_types()
     std::vector<std::string> types;
 #if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
     types.emplace_back("memory");
+#endif
+#if defined(WHISPERSTORE_HAS_REDIS)
+    types.emplace_back("redis");
+    types.emplace_back("redis_cluster");
 #endif
     return types;
 }
@@ -138,6 +156,14 @@ std::shared_ptr<VectorDatabaseManager> StorageManagerFactory::create_vector_mana
     if (config.type == "distributed_qdrant")
         return std::make_shared<DistributedQdrantManager>(std::move(config));
 #endif
+#if defined(WHISPERSTORE_HAS_CHROMADB)
+    if (config.type == "local_chromadb")
+        return std::make_shared<LocalChromaDBManager>(std::move(config));
+    if (config.type == "http_chromadb")
+        return std::make_shared<HTTPChromaDBManager>(std::move(config));
+    if (config.type == "distributed_chromadb")
+        return std::make_shared<DistributedChromaDBManager>(std::move(config));
+#endif
     refuse("vector database", config.type, vector_types, supported_vector_types(), "WHISPERENGINE_VECTOR_DB_TYPE");
 }
 
@@ -146,6 +172,12 @@ std::shared_ptr<ConversationCacheManager> StorageManagerFactory::create_cache_ma
 #if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
     if (config.type == "memory")
         return std::make_shared<HybridConversationCache>(std::move(config));
+#endif
+#if defined(WHISPERSTORE_HAS_REDIS)
+    if (config.type == "redis")
+        return std::make_shared<RedisConversationCache>(std::move(config));
+    if (config.type == "redis_cluster")
+        return std::make_shared<RedisClusterConversationCache>(std::move(config));
 #endif
     refuse("cache", config.type, cache_types, supported_cache_types(), "WHISPERENGINE_CACHE_TYPE");
 }

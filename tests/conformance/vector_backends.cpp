@@ -70,6 +70,10 @@ const std::vector<VectorBackend>& vector_backends()
             return on_server<DistributedQdrantManager>(directory, true);
         };
         list.push_back(distributed);
+
+#if defined(WHISPERSTORE_TEST_CHROMADB)
+        add_chroma_backends(list);
+#endif
         return list;
     }();
     return backends;

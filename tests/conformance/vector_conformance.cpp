@@ -204,10 +204,11 @@ TEST_P(Vectors, ScoresAreRightInEveryDimension)
         const std::vector<SearchResult> found = run(vectors->search_similar(name, query, 20));
         ASSERT_EQ(found.size(), 20U);
         for (const SearchResult& result : found)
-            EXPECT_NEAR(result.score, cosine(query, batch[std::stoul(result.id)].embedding), 1e-6) << dimension;
+            EXPECT_NEAR(result.score, cosine(query, batch[std::stoul(result.id)].embedding), GetParam().score_tolerance)
+                << dimension;
         EXPECT_TRUE(std::ranges::is_sorted(found, std::greater<>(), &SearchResult::score));
         const std::vector<float> own = some_vector(5, dimension);
-        EXPECT_NEAR(run(vectors->search_similar(name, own, 1))[0].score, 1, 1e-6) << dimension;
+        EXPECT_NEAR(run(vectors->search_similar(name, own, 1))[0].score, 1, GetParam().score_tolerance) << dimension;
     }
 }
 

@@ -20,9 +20,15 @@ struct VectorBackend
     std::function<std::shared_ptr<VectorDatabaseManager>(const std::filesystem::path& directory)> make;
     /// A batch is stored whole or not at all, and a search sees all of it or nothing.
     bool atomic_batches = true;
+    /// How far a score may lie from the exact one.
+    double score_tolerance = 1e-6;
+    /// How far the evidence found on LoCoMo may lie from that of an exact search: what its graphs cost.
+    double recall_tolerance = 0.001;
     friend std::ostream& operator<<(std::ostream& out, const VectorBackend& backend) { return out << backend.name; }
 };
 
 const std::vector<VectorBackend>& vector_backends();
+/// Those on Chroma, where they are part of this build (vector_chroma_backends.cpp).
+void add_chroma_backends(std::vector<VectorBackend>& backends);
 
 } // namespace whisperstore::test

@@ -87,7 +87,7 @@ TEST_P(LocomoVectors, EvidenceIsRecalled)
         recall += hits / static_cast<double>(evidence.size());
     }
     recall /= static_cast<double>(questions.size());
-    EXPECT_NEAR(recall, 0.342, 0.001);
+    EXPECT_NEAR(recall, 0.342, GetParam().recall_tolerance);
     std::cout << "evidence recall@10 " << recall << ", " << taken.count() / static_cast<double>(questions.size())
               << " microseconds a question\n";
 }

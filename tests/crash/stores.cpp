@@ -1,5 +1,11 @@
 #include "crash/stores.hpp"
 
+#if defined(WHISPERSTORE_TEST_CHROMADB)
+#include "servers/chroma_servers.hpp"
+
+#include <whisperstore/vector/local_chromadb_manager.hpp>
+#endif
+#include <whisperstore/core/error.hpp>
 #include <whisperstore/database/schema.hpp>
 #include <whisperstore/database/sqlite_adapter.hpp>
 #include <whisperstore/graph/mock_graph_database_manager.hpp>
@@ -64,6 +70,18 @@ std::shared_ptr<VectorDatabaseManager> vectors_in(const std::filesystem::path& d
     config.hnsw_threshold = 40; // so that graphs are being built and written when the process is killed
     config.hnsw_ef = 10;
     return std::make_shared<LocalQdrantManager>(std::move(config));
+}
+
+std::shared_ptr<VectorDatabaseManager> chroma_in([[maybe_unused]] const std::filesystem::path& directory)
+{
+#if defined(WHISPERSTORE_TEST_CHROMADB)
+    VectorDatabaseConfig config;
+    config.persist_directory = directory / "chromadb";
+    config.chroma_command = chroma_program();
+    return std::make_shared<LocalChromaDBManager>(std::move(config));
+#else
+    throw StorageError(StorageErrc::unsupported, "Chroma is not part of this build");
+#endif
 }
 
 std::shared_ptr<GraphDatabaseManager> graph_on(std::shared_ptr<AbstractDatabaseAdapter> database)

@@ -28,6 +28,8 @@ std::string collection_of(std::string_view key);
 
 std::shared_ptr<AbstractDatabaseAdapter> database_in(const std::filesystem::path& directory);
 std::shared_ptr<VectorDatabaseManager> vectors_in(const std::filesystem::path& directory);
+/// Of a local Chroma, where it is part of this build.
+std::shared_ptr<VectorDatabaseManager> chroma_in(const std::filesystem::path& directory);
 std::shared_ptr<GraphDatabaseManager> graph_on(std::shared_ptr<AbstractDatabaseAdapter> database);
 
 /// Opens, and creates the place for the entries where it is missing.

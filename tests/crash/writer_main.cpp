@@ -46,7 +46,9 @@ public:
         if (arguments_.what == "database" || arguments_.what == "graph")
             open_database();
         else if (arguments_.what == "vectors")
-            open_vectors();
+            open_vectors(vectors_in(arguments_.directory));
+        else if (arguments_.what == "chroma")
+            open_vectors(chroma_in(arguments_.directory));
         else
             open_layer();
         reporter_.ready();
@@ -79,9 +81,9 @@ private:
         wait(graph_->initialize());
         start_actors(*graph_, write_graph);
     }
-    void open_vectors()
+    void open_vectors(std::shared_ptr<VectorDatabaseManager> vectors)
     {
-        vectors_ = vectors_in(arguments_.directory);
+        vectors_ = std::move(vectors);
         wait(open(*vectors_));
         start_actors(*vectors_, write_vectors);
     }

@@ -3,6 +3,8 @@
 #include "integration/http_support.hpp"
 #include "servers/test_certificates.hpp"
 
+#include <atomic>
+
 namespace whisperstore::test {
 
 using http::Client;
@@ -326,5 +328,133 @@ INSTANTIATE_TEST_SUITE_P(Chaos, HttpCutAtEveryByte,
                                          Direction{false, Cut::reset, false}, Direction{false, Cut::half_close, false},
                                          Direction{true, Cut::reset, true}, Direction{false, Cut::close, true}),
                          name_of);
+
+// ---- health checks, and the choice between nodes
+
+namespace {
+
+http::ClientConfig checked_config(std::vector<std::uint16_t> ports)
+{
+    http::ClientConfig config = client_config(std::move(ports));
+    config.health_target = "/readyz";
+    config.health_interval = std::chrono::milliseconds(20);
+    config.health_timeout = std::chrono::milliseconds(200);
+    return config;
+}
+
+/// Answers its health check, and never anything else, as long as `stuck`.
+HttpStub::Script stuck_script(std::atomic<bool>& stuck, std::atomic<bool>& healthy)
+{
+    return [&](const StubRequest& seen) {
+        if (seen.target == "/readyz")
+            return StubAnswer{.status = healthy ? 200 : 503};
+        StubAnswer answer = echo(seen);
+        answer.black_hole = stuck;
+        return answer;
+    };
+}
+
+bool is_chosen(const Client& client, std::size_t node)
+{
+    return client.health()[node].circuit.state == CircuitBreaker::State::closed;
+}
+
+} // namespace
+
+TEST(HttpHealth, ANodeThatFailsItsCheckGetsNoCallsUntilItPasses)
+{
+    std::atomic<bool> stuck{false};
+    std::atomic<bool> healthy{false};
+    HttpStub first(stuck_script(stuck, healthy));
+    HttpStub second(echo);
+    Client client(checked_config({first.port(), second.port()}));
+    ASSERT_TRUE(eventually([&] { return !is_chosen(client, 0); }));
+    EXPECT_NE(client.health()[0].circuit.last_failure.find("503"), std::string::npos);
+    for (int i = 0; i < 10; ++i)
+        EXPECT_EQ(run(client.send(request("GET", "/x"))).status, 200);
+    EXPECT_EQ(client.health()[0].served, 0U);
+    EXPECT_EQ(client.health()[1].served, 10U);
+    healthy = true;
+    ASSERT_TRUE(eventually([&] { return is_chosen(client, 0); }));
+    for (int i = 0; i < 10; ++i)
+        EXPECT_EQ(run(client.send(request("GET", "/x"))).status, 200);
+    EXPECT_EQ(client.health()[0].served, 5U);
+}
+
+TEST(HttpHealth, WhatWaitsForANodeThatFailsGoesToTheNext)
+{
+    std::atomic<bool> stuck{true};
+    std::atomic<bool> healthy{true};
+    HttpStub first(stuck_script(stuck, healthy));
+    HttpStub second(echo);
+    Client client(checked_config({first.port(), second.port()}));
+    // In turns: one of two goes to the node that never answers.
+    std::vector<std::future<Response>> reads;
+    for (int i = 0; i < 4; ++i)
+        reads.push_back(start(client.send(request("POST", "/x", "a", Effect::repeatable_write))));
+    ASSERT_TRUE(eventually([&] { return client.health()[0].under_way == 2 && client.health()[1].served == 2; }));
+    std::future<Response> write; // and one that must not be sent twice
+    for (int i = 0; i < 3 && client.health()[0].under_way < 3; ++i) {
+        write = start(client.send(request("POST", "/x", "w", Effect::write),
+                                  OperationContext::within(std::chrono::seconds(1))));
+        if (!eventually([&] { return client.health()[0].under_way == 3; }, std::chrono::milliseconds(200))) {
+            EXPECT_EQ(wait(std::move(write)).status, 200);
+        }
+    }
+    healthy = false;
+    for (std::future<Response>& read : reads)
+        EXPECT_EQ(wait(std::move(read)).status, 200);
+    EXPECT_EQ(client.health()[1].served + client.health()[0].served, client.health()[1].served);
+    if (write.valid()) {
+        const StorageError error = error_of([&] { wait(std::move(write)); });
+        EXPECT_EQ(error.errc(), StorageErrc::timeout);
+        EXPECT_EQ(error.outcome(), Outcome::unknown);
+    }
+    EXPECT_TRUE(eventually([&] { return in_use(client) == 0; }));
+}
+
+TEST(HttpHealth, ANodeThatIsBusyButWellIsWaitedFor)
+{
+    HttpStub first([](const StubRequest& seen) {
+        StubAnswer answer = echo(seen);
+        answer.delay = std::chrono::milliseconds(seen.target == "/readyz" ? 0 : 600);
+        return answer;
+    });
+    HttpStub second(echo);
+    second.stop();
+    Client client(checked_config({first.port(), second.port()}));
+    EXPECT_EQ(run(client.send(request("GET", "/x"))).status, 200);
+}
+
+TEST(HttpHealth, AClientThatGoesEndsItsChecks)
+{
+    HttpStub stub(echo);
+    for (int i = 0; i < 20; ++i)
+        Client client(checked_config({stub.port(), stub.port(), closed_port()}));
+    EXPECT_TRUE(eventually([&] { return stub.open() == 0; }));
+}
+
+TEST(HttpFailover, CallsGoToTheNodeWithTheFewestUnderWay)
+{
+    HttpStub slow([](const StubRequest& seen) {
+        StubAnswer answer = echo(seen);
+        answer.delay = std::chrono::milliseconds(30);
+        return answer;
+    });
+    HttpStub fast(echo);
+    Client client(client_config({slow.port(), fast.port()}));
+    const auto call = [&]() -> awaitable<void> {
+        for (int i = 0; i < 50; ++i)
+            co_await client.send(request("GET", "/"));
+    };
+    std::vector<std::future<void>> callers;
+    for (int i = 0; i < 4; ++i)
+        callers.push_back(start(call()));
+    for (std::future<void>& caller : callers)
+        wait(std::move(caller));
+    EXPECT_EQ(client.health()[0].served + client.health()[1].served, 200U);
+    EXPECT_LT(client.health()[0].served, 60U);
+    EXPECT_EQ(client.health()[0].under_way + client.health()[1].under_way, 0U);
+}
 
 } // namespace whisperstore::test

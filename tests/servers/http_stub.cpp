@@ -2,6 +2,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -234,6 +235,8 @@ struct HttpStub::State
 
     // Ends before the above, and with it the coroutines that use them.
     asio::io_context io{1};
+    // Also without a port and connections: until it is stopped.
+    asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(io);
     tcp::acceptor acceptor;
     asio::ssl::context tls;
     std::uint16_t port = 0;

@@ -102,6 +102,12 @@ inline std::string everything(const StorageConfiguration& c)
     add(c.vector_database.replication_factor);
     add(c.vector_database.write_consistency_factor);
     add(c.vector_database.server_snapshots);
+    add(c.vector_database.chroma_tenant);
+    add(c.vector_database.chroma_database);
+    add(c.vector_database.chroma_command);
+    add(c.vector_database.chroma_ef_search);
+    add(c.vector_database.chroma_ef_construction);
+    add(c.vector_database.chroma_max_neighbors);
     add(c.vector_database.backup_enabled);
     add_tls(c.vector_database.tls);
     add(c.cache.type);

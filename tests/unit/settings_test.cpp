@@ -29,6 +29,8 @@ EnvironmentMap world_of(const Setting& setting)
         return {{"WHISPERENGINE_VECTOR_DB_TYPE", "distributed_qdrant"}};
     if (setting.variable == "CHROMADB_NODES")
         return {{"WHISPERENGINE_VECTOR_DB_TYPE", "distributed_chromadb"}};
+    if (setting.variable == "CHROMADB_COMMAND")
+        return {{"WHISPERENGINE_VECTOR_DB_TYPE", "local_chromadb"}};
     if (group == "qdrant")
         return {{"WHISPERENGINE_VECTOR_DB_TYPE", "http_qdrant"}};
     if (group == "chromadb")

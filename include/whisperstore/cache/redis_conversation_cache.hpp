@@ -129,6 +129,8 @@ public:
     awaitable<std::uint64_t> restore_cache(std::filesystem::path file, OperationContext context = OperationContext());
 
     RedisCacheHealth health() const;
+    /// While it is degraded, why and what Redis has yet to be told.
+    std::string get_trouble() const override;
     RedisCacheLevels levels() const;
 
     std::string_view cache_type() const noexcept override { return "redis"; }

@@ -210,6 +210,14 @@ RedisCacheHealth RedisCache::health() const
     return health;
 }
 
+std::string RedisCache::trouble() const
+{
+    if (!degraded_.active())
+        return "";
+    return "serving from memory, " + std::to_string(degraded_.pending()) +
+           " writes wait for Redis: " + degraded_.reason();
+}
+
 RedisCacheLevels RedisCache::levels() const
 {
     RedisCacheLevels levels;

@@ -47,6 +47,7 @@ public:
 
     RedisCacheHealth health() const;
     RedisCacheLevels levels() const;
+    std::string trouble() const;
     std::vector<std::string> endpoints() const { return options_->endpoints(); }
     const std::string& backend() const noexcept { return options_->backend; }
 

@@ -91,6 +91,8 @@ awaitable<std::uint64_t> RedisClusterConversationCache::restore_cache(std::files
 
 RedisCacheHealth RedisClusterConversationCache::health() const { return impl_->health(); }
 
+std::string RedisClusterConversationCache::get_trouble() const { return impl_->trouble(); }
+
 RedisCacheLevels RedisClusterConversationCache::levels() const { return impl_->levels(); }
 
 std::vector<std::string> RedisClusterConversationCache::endpoints() const { return impl_->endpoints(); }

@@ -91,6 +91,8 @@ awaitable<std::uint64_t> RedisConversationCache::restore_cache(std::filesystem::
 
 RedisCacheHealth RedisConversationCache::health() const { return impl_->health(); }
 
+std::string RedisConversationCache::get_trouble() const { return impl_->trouble(); }
+
 RedisCacheLevels RedisConversationCache::levels() const { return impl_->levels(); }
 
 std::vector<std::string> RedisConversationCache::endpoints() const { return impl_->endpoints(); }
