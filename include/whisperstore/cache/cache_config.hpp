@@ -46,7 +46,8 @@ struct CacheConfig
     std::size_t redis_warm_channels = 64;   ///< filled from the history on start and after a failover; 0: none
     std::size_t redis_warm_concurrency = 4; ///< at once; >= 1
     double redis_connect_timeout_seconds = 5;
-    /// How long a call without a nearer deadline waits where waiting helps: for a failover, for a server reading its data.
+    /// How long a call without a nearer deadline waits where waiting helps: for a failover, for a server reading its
+    /// data.
     double redis_patience_seconds = 10;
     /// A connection on which nothing moved for twice so long is dead.
     double redis_health_interval_seconds = 2;

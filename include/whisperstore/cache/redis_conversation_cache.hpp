@@ -45,9 +45,9 @@ struct RedisCacheHealth
 /// Reads by the level that answered them.
 struct RedisCacheLevels
 {
-    std::uint64_t local_hits = 0;    ///< of the level in this process
+    std::uint64_t local_hits = 0; ///< of the level in this process
     std::uint64_t redis_hits = 0;
-    std::uint64_t misses = 0;        ///< of both
+    std::uint64_t misses = 0; ///< of both
     std::uint64_t local_channels = 0;
     double local_hit_rate() const noexcept { return rate(local_hits, redis_hits + misses); }
     /// Of the reads that came to Redis.

@@ -27,14 +27,15 @@ void Background::spawn(awaitable<void> work)
         state_->running.push_back(signal);
     }
     // Signals are of the loop's thread.
-    asio::post(loop_->executor(), [state = state_, signal, work = std::move(work), executor = loop_->executor()]() mutable {
-        auto done = asio::bind_cancellation_slot(signal->slot(), [state, signal](std::exception_ptr) {
-            const std::lock_guard lock(state->mutex);
-            std::erase(state->running, signal);
-            state->ended.notify_all();
-        });
-        asio::co_spawn(executor, std::move(work), std::move(done));
-    });
+    asio::post(loop_->executor(),
+               [state = state_, signal, work = std::move(work), executor = loop_->executor()]() mutable {
+                   auto done = asio::bind_cancellation_slot(signal->slot(), [state, signal](std::exception_ptr) {
+                       const std::lock_guard lock(state->mutex);
+                       std::erase(state->running, signal);
+                       state->ended.notify_all();
+                   });
+                   asio::co_spawn(executor, std::move(work), std::move(done));
+               });
 }
 
 void Background::end()

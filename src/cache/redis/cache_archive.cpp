@@ -50,8 +50,8 @@ void CacheArchiveWriter::add(const ArchivedChannel& channel)
     insert.bind(3, std::int64_t(channel.warm ? 1 : 0));
     insert.bind_text(4, expires);
     insert.run();
-    sqlite::Statement message_row = connection_->prepare(
-        "INSERT INTO messages (channel, message_id, timestamp, message) VALUES (?1, ?2, ?3, ?4)");
+    sqlite::Statement message_row =
+        connection_->prepare("INSERT INTO messages (channel, message_id, timestamp, message) VALUES (?1, ?2, ?3, ?4)");
     for (const CachedMessage& message : channel.messages) {
         const std::string time = format_timestamp(message->timestamp);
         const std::string value = encode_message(*message);

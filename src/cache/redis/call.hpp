@@ -30,12 +30,13 @@ struct Command
         write,            ///< whose answer tells something a second one would not
     };
 
-    std::vector<std::string> words; ///< for a script: what follows EVALSHA and its hash: the number of keys, keys, arguments
+    std::vector<std::string>
+        words; ///< for a script: what follows EVALSHA and its hash: the number of keys, keys, arguments
     const Script* script = nullptr;
     std::uint16_t slot = 0;
     Effect effect = Effect::read;
-    bool track = false;      ///< CLIENT CACHING YES before it
-    std::string node = {};   ///< goes to this node of a cluster, whatever the slot
+    bool track = false;    ///< CLIENT CACHING YES before it
+    std::string node = {}; ///< goes to this node of a cluster, whatever the slot
 };
 
 /// All but the constructor, Job's interface and `reply` after the end belongs to the loop's thread.

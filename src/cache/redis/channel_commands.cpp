@@ -8,7 +8,8 @@
 namespace whisperstore::redis {
 
 ChannelCommands::ChannelCommands(const Options& options)
-    : keys_(options.key_prefix), max_messages_(std::to_string(options.max_messages)),
+    : keys_(options.key_prefix),
+      max_messages_(std::to_string(options.max_messages)),
       timeout_(std::to_string(options.timeout.count()))
 {
 }
@@ -22,8 +23,10 @@ Command ChannelCommands::on_channel(const Script& script, const std::string& cha
     command.script = &script;
     command.slot = keys_.slot(bucket);
     command.effect = effect;
-    command.words = {"4",     tag + "c" + channel, tag + "r",     tag + "e",
-                     tag + "a", channel,           max_messages_, timeout ? std::to_string(*timeout) : timeout_};
+    command.words = {"4",           tag + "c" + channel,
+                     tag + "r",     tag + "e",
+                     tag + "a",     channel,
+                     max_messages_, timeout ? std::to_string(*timeout) : timeout_};
     return command;
 }
 
@@ -133,12 +136,27 @@ Command ChannelCommands::restore(const std::string& channel, bool warm, std::int
     return command;
 }
 
+void ChannelCommands::add_messages(const std::string& channel, Reply& reply, Messages& into)
+{
+    for (Reply& item : reply.items)
+        add_message(channel, item, into);
+}
+
+void ChannelCommands::add_message(const std::string& channel, Reply& item, Messages& into)
+{
+    if (item.kind == Reply::Kind::list)
+        return add_messages(channel, item, into);
+    if (item.kind != Reply::Kind::text)
+        throw StorageError(StorageErrc::corrupt,
+                           "channel '" + channel + "' in Redis lacks a message of its order; clear the channel");
+    into.push_back(decoder_->decode(channel, std::move(item.text)));
+}
+
 ChannelCommands::Messages ChannelCommands::messages(const std::string& channel, Reply& reply, std::size_t first)
 {
     Messages messages;
-    messages.reserve(reply.items.size() - std::min(first, reply.items.size()));
     for (std::size_t i = first; i < reply.items.size(); ++i)
-        messages.push_back(decoder_->decode(channel, std::move(reply.items[i].text)));
+        add_message(channel, reply.items[i], messages);
     return messages;
 }
 

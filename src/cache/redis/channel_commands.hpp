@@ -39,12 +39,14 @@ public:
     /// `timeout`: what is left of it.
     Command restore(const std::string& channel, bool warm, std::int64_t timeout, const Messages& messages) const;
 
-    /// The messages in an answer from `first` on.
+    /// The messages in an answer from `first` on, also those in lists. \throws StorageError corrupt, version_mismatch
     Messages messages(const std::string& channel, Reply& reply, std::size_t first);
 
     const ChannelKeys& keys() const noexcept { return keys_; }
 
 private:
+    void add_message(const std::string& channel, Reply& item, Messages& into);
+    void add_messages(const std::string& channel, Reply& reply, Messages& into);
     Command on_channel(const Script& script, const std::string& channel, Command::Effect effect,
                        std::optional<std::int64_t> timeout = std::nullopt) const;
 

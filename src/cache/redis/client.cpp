@@ -31,7 +31,9 @@ StorageError unavailable(const std::string& reason)
 } // namespace
 
 Client::Client(std::shared_ptr<const Options> options, Events events)
-    : options_(std::move(options)), events_(std::move(events)), retry_timer_(loop_.executor()),
+    : options_(std::move(options)),
+      events_(std::move(events)),
+      retry_timer_(loop_.executor()),
       topology_timer_(loop_.executor())
 {
 }
@@ -341,8 +343,9 @@ void Client::refused(const Node& from, const std::shared_ptr<Call>& call, const 
     case Remedy::moved:
     case Remedy::ask:
         if (!options_->cluster)
-            return fail(call, StorageError(StorageErrc::unsupported,
-                                           "the server is a node of a Redis Cluster; use the cache type redis_cluster"));
+            return fail(call,
+                        StorageError(StorageErrc::unsupported,
+                                     "the server is a node of a Redis Cluster; use the cache type redis_cluster"));
         look_for_topology();
         if (error.remedy == Remedy::moved)
             slots_.move(static_cast<std::uint16_t>(error.slot), node);
@@ -386,9 +389,8 @@ void Client::unanswered(const std::shared_ptr<Call>& call, bool sent)
 
 bool Client::all_away() const
 {
-    return std::all_of(nodes_.begin(), nodes_.end(), [](const auto& entry) {
-        return entry.second->state() == NodeConnection::State::away;
-    });
+    return std::all_of(nodes_.begin(), nodes_.end(),
+                       [](const auto& entry) { return entry.second->state() == NodeConnection::State::away; });
 }
 
 void Client::note_availability()
@@ -440,9 +442,10 @@ void Client::check_openings()
 {
     if (openings_.empty())
         return;
-    const bool open = options_->cluster ? !slots_.empty() : std::any_of(nodes_.begin(), nodes_.end(), [](const auto& e) {
-        return e.second->state() == NodeConnection::State::ready;
-    });
+    const bool open =
+        options_->cluster ? !slots_.empty() : std::any_of(nodes_.begin(), nodes_.end(), [](const auto& e) {
+            return e.second->state() == NodeConnection::State::ready;
+        });
     if (!open && (nodes_.empty() || !all_away()))
         return;
     for (const auto& opening : std::exchange(openings_, {})) {

@@ -24,16 +24,16 @@ struct NodeStatus
 {
     std::string name;
     bool ready = false;
-    std::string failure = {}; ///< why it is not
+    std::string failure = {};    ///< why it is not
     std::uint64_t connected = 0; ///< times
 };
 
 /// Concurrent commands share one connection per node and are sent together.
 ///
 /// A server that is away: calls fail at once with `unavailable`; right after a connection broke they wait for the one
-/// attempt to open it again. In a cluster calls for a node that is away wait, until their deadline or Options::patience,
-/// for another one to take over; when no node can be reached at all they fail at once. MOVED, ASK, TRYAGAIN,
-/// CLUSTERDOWN, READONLY and LOADING are handled in that time, too.
+/// attempt to open it again. In a cluster calls for a node that is away wait, until their deadline or
+/// Options::patience, for another one to take over; when no node can be reached at all they fail at once. MOVED, ASK,
+/// TRYAGAIN, CLUSTERDOWN, READONLY and LOADING are handled in that time, too.
 ///
 /// A command whose answer was lost is sent again only if it is a read or a repeatable_write; a `write` fails with
 /// outcome_unknown.

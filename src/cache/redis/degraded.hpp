@@ -38,8 +38,8 @@ public:
     using Memory = std::shared_ptr<HybridConversationCache>;
     struct Recorded
     {
-        Memory memory = nullptr;                ///< null: not active, nothing was recorded
-        std::shared_ptr<Event> told = nullptr;  ///< Redis has it, or went away again
+        Memory memory = nullptr;               ///< null: not active, nothing was recorded
+        std::shared_ptr<Event> told = nullptr; ///< Redis has it, or went away again
     };
 
     Degraded(const CacheConfig& config, bool enabled);

@@ -95,9 +95,13 @@ class NodeConnection::Impl : public std::enable_shared_from_this<Impl>
 {
 public:
     Impl(EventLoop& loop, std::shared_ptr<const Options> options, HostPort node, bool replica, Events events)
-        : executor_(loop.executor()), options_(std::move(options)), node_(std::move(node)),
-          name_(options_->unix_socket.empty() ? node_.to_string() : options_->unix_socket), replica_(replica),
-          events_(std::move(events)), pause_(executor_)
+        : executor_(loop.executor()),
+          options_(std::move(options)),
+          node_(std::move(node)),
+          name_(options_->unix_socket.empty() ? node_.to_string() : options_->unix_socket),
+          replica_(replica),
+          events_(std::move(events)),
+          pause_(executor_)
     {
     }
 
@@ -181,8 +185,9 @@ awaitable<void> NodeConnection::Impl::run(std::shared_ptr<Impl> self)
     while (self->state_ != State::closed) {
         std::shared_ptr<Connection> connection;
         try {
-            connection = std::make_shared<Connection>(self->executor_, tls_context(self->options_->tls, self->node_.host),
-                                                      boost_redis::logger{boost_redis::logger::level::disabled});
+            connection =
+                std::make_shared<Connection>(self->executor_, tls_context(self->options_->tls, self->node_.host),
+                                             boost_redis::logger{boost_redis::logger::level::disabled});
         } catch (const StorageError& error) {
             self->failure_ = error;
         }
@@ -255,18 +260,18 @@ void NodeConnection::Impl::set_up(const std::shared_ptr<Connection>& connection)
     for (const Script* script : Scripts::all().list())
         greeting->request.push("SCRIPT", "LOAD", script->text);
 
-    boost_redis::any_adapter adapter([greeting](Event event, const boost_redis::resp3::node_view& node,
-                                                boost::system::error_code&) {
-        if (event == Event::node)
-            add_node(greeting->builder, node);
-        else if (event == Event::done)
-            greeting->replies.push_back(greeting->builder.take());
-    });
-    connection->async_exec(greeting->request, std::move(adapter),
-                           [self = shared_from_this(), connection, greeting,
-                            essential](boost::system::error_code error, std::size_t) {
-                               self->set_up_ended(connection, greeting->replies, essential, error);
-                           });
+    boost_redis::any_adapter adapter(
+        [greeting](Event event, const boost_redis::resp3::node_view& node, boost::system::error_code&) {
+            if (event == Event::node)
+                add_node(greeting->builder, node);
+            else if (event == Event::done)
+                greeting->replies.push_back(greeting->builder.take());
+        });
+    connection->async_exec(
+        greeting->request, std::move(adapter),
+        [self = shared_from_this(), connection, greeting, essential](boost::system::error_code error, std::size_t) {
+            self->set_up_ended(connection, greeting->replies, essential, error);
+        });
 }
 
 void NodeConnection::Impl::set_up_ended(const std::shared_ptr<Connection>& connection,
@@ -377,11 +382,9 @@ void NodeConnection::Impl::flush()
         else if (event == Event::done)
             self->answered(*batch);
     });
-    connection_->async_exec(
-        batch->request, std::move(adapter),
-        [self = shared_from_this(), connection = connection_, batch](boost::system::error_code, std::size_t) {
-            self->ended(*batch);
-        });
+    connection_->async_exec(batch->request, std::move(adapter),
+                            [self = shared_from_this(), connection = connection_,
+                             batch](boost::system::error_code, std::size_t) { self->ended(*batch); });
 }
 
 void NodeConnection::Impl::answered(Batch& batch)
@@ -401,8 +404,8 @@ void NodeConnection::Impl::answered(Batch& batch)
     case Batch::Role::wait:
         break;
     }
-    const bool enough = reply.kind == Reply::Kind::integer &&
-                        reply.integer >= static_cast<std::int64_t>(options_->wait_replicas);
+    const bool enough =
+        reply.kind == Reply::Kind::integer && reply.integer >= static_cast<std::int64_t>(options_->wait_replicas);
     for (auto& [call, answer] : std::exchange(batch.held, {})) {
         if (!enough) {
             answer = Reply();

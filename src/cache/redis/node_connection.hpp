@@ -27,8 +27,8 @@ public:
     /// Who hears of it. Never called from inside a function of the connection.
     struct Events
     {
-        std::function<void()> changed;                                  ///< state()
-        std::function<void(std::shared_ptr<Call>, Reply)> answered;     ///< also with an error
+        std::function<void()> changed;                                    ///< state()
+        std::function<void(std::shared_ptr<Call>, Reply)> answered;       ///< also with an error
         std::function<void(std::shared_ptr<Call>, bool sent)> unanswered; ///< the connection broke
         /// In the order of the answers; null: all of them. Channels' keys that were read with Call::track.
         std::function<void(const std::string* key)> invalidated;

@@ -1,7 +1,6 @@
 #include "cache/redis/options.hpp"
 
 #include "cache/cache_config_check.hpp"
-
 #include "core/text.hpp"
 
 #include <whisperstore/core/error.hpp>

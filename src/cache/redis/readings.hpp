@@ -47,8 +47,8 @@ public:
     /// `held`: what the channel held.
     void cleared(const std::string& channel, Channel held);
 
-    /// What is to be done with the history that came: it is for those who asked before a clear, and answers them (true);
-    /// or it may be filled in.
+    /// What is to be done with the history that came: it is for those who asked before a clear, and answers them
+    /// (true); or it may be filled in.
     bool answer_forgotten(const std::shared_ptr<Bootstrap>& bootstrap, const std::vector<CachedMessage>& history);
     /// Neither answer nor error: the callers look again.
     void end(const std::shared_ptr<Bootstrap>& bootstrap, Bootstrap::Answer answer);

@@ -44,26 +44,29 @@ awaitable<void> RedisClusterConversationCache::initialize(OperationContext conte
 
 awaitable<void> RedisClusterConversationCache::cleanup() { return named("cleanup", redis::RedisCache::cleanup(impl_)); }
 
-void RedisClusterConversationCache::set_history_source(HistorySource source) { impl_->set_history_source(std::move(source)); }
+void RedisClusterConversationCache::set_history_source(HistorySource source)
+{
+    impl_->set_history_source(std::move(source));
+}
 
 awaitable<std::vector<CachedMessage>>
 RedisClusterConversationCache::get_conversation_context(std::string channel_id, std::int64_t limit,
-                                                 std::optional<std::int64_t> exclude_message_id,
-                                                 OperationContext context)
+                                                        std::optional<std::int64_t> exclude_message_id,
+                                                        OperationContext context)
 {
-    return named("get_conversation_context", redis::RedisCache::get(impl_, std::move(channel_id), limit,
-                                                                    exclude_message_id, std::move(context)));
+    return named("get_conversation_context",
+                 redis::RedisCache::get(impl_, std::move(channel_id), limit, exclude_message_id, std::move(context)));
 }
 
 awaitable<void> RedisClusterConversationCache::add_message(std::string channel_id, UniversalMessage message,
-                                                    OperationContext context)
+                                                           OperationContext context)
 {
     return named("add_message",
                  redis::RedisCache::add(impl_, std::move(channel_id), std::move(message), std::move(context)));
 }
 
 awaitable<bool> RedisClusterConversationCache::remove_message(std::string channel_id, std::int64_t message_id,
-                                                       OperationContext context)
+                                                              OperationContext context)
 {
     return named("remove_message",
                  redis::RedisCache::remove(impl_, std::move(channel_id), message_id, std::move(context)));
@@ -79,12 +82,14 @@ awaitable<CacheStats> RedisClusterConversationCache::get_cache_stats(OperationCo
     return named("get_cache_stats", redis::RedisCache::stats(impl_, std::move(context)));
 }
 
-awaitable<std::uint64_t> RedisClusterConversationCache::backup_cache(std::filesystem::path file, OperationContext context)
+awaitable<std::uint64_t> RedisClusterConversationCache::backup_cache(std::filesystem::path file,
+                                                                     OperationContext context)
 {
     return named("backup_cache", redis::RedisCache::backup(impl_, std::move(file), std::move(context)));
 }
 
-awaitable<std::uint64_t> RedisClusterConversationCache::restore_cache(std::filesystem::path file, OperationContext context)
+awaitable<std::uint64_t> RedisClusterConversationCache::restore_cache(std::filesystem::path file,
+                                                                      OperationContext context)
 {
     return named("restore_cache", redis::RedisCache::restore(impl_, std::move(file), std::move(context)));
 }

@@ -51,8 +51,8 @@ RedisConversationCache::get_conversation_context(std::string channel_id, std::in
                                                  std::optional<std::int64_t> exclude_message_id,
                                                  OperationContext context)
 {
-    return named("get_conversation_context", redis::RedisCache::get(impl_, std::move(channel_id), limit,
-                                                                    exclude_message_id, std::move(context)));
+    return named("get_conversation_context",
+                 redis::RedisCache::get(impl_, std::move(channel_id), limit, exclude_message_id, std::move(context)));
 }
 
 awaitable<void> RedisConversationCache::add_message(std::string channel_id, UniversalMessage message,

@@ -25,7 +25,7 @@ local function load(...)
   if c[1] and c[1] ~= '1' then
     return nil, redis.error_reply('VERSION the channel is stored in version ' .. c[1] .. ' of the data model')
   end
-  return {order = c[2] or '', live = c[2] and true or false, warm = c[3] and true or false, bytes = tonumber(c[4] or 0),
+  return {stored = c[1], order = c[2] or '', live = c[2] and true or false, warm = c[3] and true or false, bytes = tonumber(c[4] or 0),
           reading = c[5], removed = c[6] or '', extra = {c[7], c[8]}}
 end
 
@@ -71,37 +71,48 @@ local function values(order, limit, exclude, into)
   return into
 end
 
--- The registry: 'c' and the channel's id = messages:bytes, 'T' = channels:messages:bytes.
+-- The registry: 'c' and a channel's id = messages:bytes:when its place in the sorted sets was written last,
+-- 'T' = channels:messages:bytes.
 local totals
 local function count(id, messages, bytes)
+  local found = redis.call('HMGET', KEYS[2], 'c' .. id, 'T')
   if not totals then
-    local c, m, b = string.match(redis.call('HGET', KEYS[2], 'T') or '0:0:0', '^(%d+):(%d+):(%d+)$')
+    local c, m, b = string.match(found[2] or '0:0:0', '^(%d+):(%d+):(%d+)$')
     totals = {tonumber(c), tonumber(m), tonumber(b)}
   end
-  local old = redis.call('HGET', KEYS[2], 'c' .. id)
-  if old then
-    local m, b = string.match(old, '^(%d+):(%d+)$')
+  local placed = 0
+  if found[1] then
+    local m, b, at = string.match(found[1], '^(%d+):(%d+):(%d+)$')
     totals = {totals[1] - 1, totals[2] - m, totals[3] - b}
+    placed = tonumber(at)
   end
   if messages then
     totals = {totals[1] + 1, totals[2] + messages, totals[3] + bytes}
-    redis.call('HSET', KEYS[2], 'c' .. id, string.format('%d:%d', messages, bytes))
-  elseif old then
+  elseif found[1] then
     redis.call('HDEL', KEYS[2], 'c' .. id)
   end
+  return placed
 end
 
-local function count_end()
+-- With the entry of the channel that is being written, if one is.
+local function count_end(...)
   if not totals then return end
-  for i = 1, 3 do totals[i] = math.max(0, totals[i]) end
-  redis.call('HSET', KEYS[2], 'T', string.format('%d:%d:%d', totals[1], totals[2], totals[3]))
+  local text = string.format('%d:%d:%d', math.max(0, totals[1]), math.max(0, totals[2]), math.max(0, totals[3]))
+  redis.call('HSET', KEYS[2], 'T', text, ...)
 end
 
+-- Takes out what has expired. The times in the sorted set may be early, never late.
 local function purge(limit)
   local gone = redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, limit)
+  local base = string.sub(KEYS[2], 1, -2) .. 'c'
   for i = 1, #gone do
-    count(gone[i])
-    redis.call('ZREM', KEYS[3], gone[i])
+    local left = redis.call('PTTL', base .. gone[i])
+    if left > 0 then
+      redis.call('ZADD', KEYS[3], now + left, gone[i])
+    else
+      count(gone[i])
+      redis.call('ZREM', KEYS[3], gone[i])
+    end
   end
   if #gone > 0 then redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -129) end
 end
@@ -110,13 +121,16 @@ end
 local function touch(channel)
   local timeout = tonumber(ARGV[3])
   redis.call('PEXPIRE', KEYS[1], timeout)
-  purge(4)
-  if channel.live then
-    count(ARGV[1], #channel.order / 32, channel.bytes)
+  if not channel.live then return count_end() end
+  local messages = #channel.order / 32
+  local placed = count(ARGV[1], messages, channel.bytes)
+  if now - placed >= math.min(1000, timeout / 16) or now < placed then
+    placed = now
     redis.call('ZADD', KEYS[3], now + timeout, ARGV[1])
     redis.call('ZADD', KEYS[4], now, ARGV[1])
+    purge(4)
   end
-  count_end()
+  count_end('c' .. ARGV[1], string.format('%d:%d:%d', messages, channel.bytes, placed))
 end
 )lua";
 
@@ -137,18 +151,14 @@ for at = #order - 31, 1, -32 do
     ids[n] = id
   end
 end
-local left = ARGV[4] == '1' and redis.call('PTTL', KEYS[1]) or 0
-local all = {1, left}
+local answer = {1, ARGV[4] == '1' and redis.call('PTTL', KEYS[1]) or 0}
+-- As lists, for Lua would take longer to make one of them than all the rest takes.
 for last = n, 1, -1000 do
   local part = {}
   for i = last, math.max(1, last - 999), -1 do part[#part + 1] = ids[i] end
-  local found = redis.call('HMGET', KEYS[1], unpack(part))
-  for i = 1, #part do
-    if not found[i] then return redis.error_reply('CORRUPT the channel has no message ' .. part[i]) end
-    all[#all + 1] = found[i]
-  end
+  answer[#answer + 1] = redis.call('HMGET', KEYS[1], unpack(part))
 end
-return all
+return answer
 )lua";
 
 // ARGV: the time, the id, the value.
@@ -163,7 +173,8 @@ if known then
 end
 order = insert(order, time .. id)
 channel.bytes = channel.bytes + #value + overhead
-local fields = {'v', '1', id, value}
+local fields = {id, value}
+if not channel.stored then fields = {id, value, 'v', '1'} end
 while #order / 32 > tonumber(ARGV[2]) do
   local oldest = string.sub(order, 17, 32)
   order = string.sub(order, 33)
@@ -289,11 +300,11 @@ local function check(field)
   if field == 'T' then return end
   local id = string.sub(field, 2)
   local left = redis.call('PTTL', base .. id)
-  if left == -2 then
+  if left > 0 then
+    redis.call('ZADD', KEYS[3], now + left, id)
+  else
     count(id)
     redis.call('ZREM', KEYS[3], id)
-  elseif left >= 0 then
-    redis.call('ZADD', KEYS[3], now + left, id)
   end
 end
 local fields = redis.call('HLEN', KEYS[2])
@@ -319,6 +330,7 @@ return values(channel.order, math.huge, '', {channel.warm and 1 or 0, redis.call
 // Replaces a channel. ARGV: whether it is warm, then time, id and value of each message.
 constexpr std::string_view restore_text = R"lua(
 redis.call('DEL', KEYS[1])
+count(ARGV[1]) -- so that its place is written anew: it may expire earlier than what was there
 local entries, bytes = {}, 0
 for i = 5, #ARGV, 3 do
   entries[#entries + 1] = ARGV[i] .. ARGV[i + 1]

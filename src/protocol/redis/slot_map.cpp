@@ -86,7 +86,8 @@ SlotMap SlotMap::of_shards(const Reply& reply, std::string_view asked, bool tls)
             // Of a shard that failed over both may say master; the failed one is the old.
             if (health && health->text == "fail")
                 continue;
-            const Reply* host = endpoint && endpoint->text != "?" && !endpoint->text.empty() ? endpoint : node.find("ip");
+            const Reply* host =
+                endpoint && endpoint->text != "?" && !endpoint->text.empty() ? endpoint : node.find("ip");
             std::string name = node_name(host_of(host, asked), port->number());
             if (master)
                 shard.master = std::move(name);

@@ -29,8 +29,8 @@ public:
         std::vector<std::string> replicas = {};
     };
 
-    /// From CLUSTER SHARDS (Redis 7). `asked`: the host of the node that answered, for those that do not know their own.
-    /// With `tls` its TLS ports. \throws StorageError corrupt
+    /// From CLUSTER SHARDS (Redis 7). `asked`: the host of the node that answered, for those that do not know their
+    /// own. With `tls` its TLS ports. \throws StorageError corrupt
     static SlotMap of_shards(const Reply& reply, std::string_view asked, bool tls);
     /// From CLUSTER SLOTS, where the ports are of the kind the connection has.
     static SlotMap of_slots(const Reply& reply, std::string_view asked);
@@ -53,7 +53,6 @@ private:
 
     std::vector<Shard> shards_;
     std::array<std::uint16_t, slot_count> owners_;
-
 };
 
 } // namespace whisperstore::redis
