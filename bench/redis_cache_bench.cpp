@@ -3,14 +3,14 @@
 //   redis_cache_bench FOLDER IN_FLIGHT < commands
 //
 // Starts a server below FOLDER (or takes the one of WHISPERSTORE_BENCH_REDIS), fills the channels and prints the
-// server's port and the SHA-1 of the scripts that add and get as a line. Then "add COUNT" or "get COUNT" a line; each is answered, when so many operations have been
-// done by that many coroutines of one thread, by a line of JSON: seconds.
+// server's port and the SHA-1 of the scripts that add and get as a line. Then "add COUNT" or "get COUNT" a line; each
+// is answered, when so many operations have been done by that many coroutines of one thread, by a line of JSON:
+// seconds.
 
+#include "cache/redis/script.hpp"
 #include "harness.hpp"
 #include "redis_load.hpp"
 #include "redis_server.hpp"
-
-#include "cache/redis/script.hpp"
 
 #include <whisperstore/cache/redis_conversation_cache.hpp>
 #include <whisperstore/core/blocking.hpp>

@@ -1,10 +1,9 @@
 // The cache on Redis beside Boost.Redis, which sends the same commands over one connection.
 
+#include "cache/redis/channel_commands.hpp"
 #include "harness.hpp"
 #include "redis_load.hpp"
 #include "redis_server.hpp"
-
-#include "cache/redis/channel_commands.hpp"
 
 #include <whisperstore/cache/redis_conversation_cache.hpp>
 #include <whisperstore/core/blocking.hpp>
@@ -71,7 +70,8 @@ private:
                 message.channel_id = redis_load::channel(static_cast<std::size_t>(number));
                 command = commands_.add(message);
             } else {
-                command = commands_.get(redis_load::channel(left_), redis_load::context_size, std::nullopt, false, false);
+                command =
+                    commands_.get(redis_load::channel(left_), redis_load::context_size, std::nullopt, false, false);
             }
             request.clear();
             std::vector<std::string_view> words{command.script->sha1};

@@ -84,7 +84,7 @@ async def main(port, adding, getting, in_flight):
             answers = await pipeline.execute()
             if what == "get":
                 for answer in answers:
-                    messages = [json.loads(value) for value in answer[2:]]
+                    messages = [json.loads(value) for value in answer[2]]
                     if len(messages) != CONTEXT:
                         raise SystemExit("messages are missing")
         print(json.dumps({"seconds": time.perf_counter() - start}), flush=True)

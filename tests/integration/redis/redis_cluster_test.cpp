@@ -164,8 +164,8 @@ TEST_F(RedisCluster, OneNodeIsEnoughToFindTheOthers)
     // Some of those reads came to replicas: they execute scripts for nobody else but their master.
     std::size_t replicas_asked = 0;
     for (const auto& node : cluster.nodes(cluster.some_port()))
-        if (!node.master && PlainRedis(node.port).value({"INFO", "commandstats"}).find("cmdstat_evalsha") !=
-                                std::string::npos)
+        if (!node.master &&
+            PlainRedis(node.port).value({"INFO", "commandstats"}).find("cmdstat_evalsha") != std::string::npos)
             ++replicas_asked;
     EXPECT_GT(replicas_asked, 0U);
 }

@@ -49,8 +49,8 @@ TEST(RedisConnection, TlsWithAClientCertificateAndAPassword)
     expect_works(tls_config());
     CacheConfig config = tls_config();
     config.redis_password.clear();
-    config.redis_url = "rediss://default:" + percent_encode(RedisServers::get().password()) + "@localhost:" +
-                       std::to_string(RedisServers::get().tls());
+    config.redis_url = "rediss://default:" + percent_encode(RedisServers::get().password()) +
+                       "@localhost:" + std::to_string(RedisServers::get().tls());
     expect_works(config);
 }
 
@@ -128,6 +128,9 @@ TEST(RedisConnection, UnixSocketsAndDatabases)
     config.redis_url = named("redis://127.0.0.1:", servers.single()) + "/5";
     expect_works(config);
     EXPECT_EQ(keys_in("5"), 4U);
+    config.redis_url = "redis://" + percent_encode(servers.socket().string()) + "/6";
+    expect_works(config);
+    EXPECT_EQ(keys_in("6"), 4U);
 }
 
 TEST(RedisConnection, SettingsThatCannotWorkAreRefused)
@@ -270,8 +273,8 @@ TEST(RedisConnection, ABreakAtEveryAnswerLosesNothing)
             ++id;
             run(cache->add_message("c1", test_message(id))); // sent again unseen
             expected.push_back(id);
-            EXPECT_EQ(ids_in(*cache, "c1", 3), Ids(expected.end() - std::min<std::ptrdiff_t>(3, std::ssize(expected)),
-                                                   expected.end()));
+            EXPECT_EQ(ids_in(*cache, "c1", 3),
+                      Ids(expected.end() - std::min<std::ptrdiff_t>(3, std::ssize(expected)), expected.end()));
         }
         try {
             EXPECT_TRUE(run(cache->remove_message("c1", id)));
@@ -301,9 +304,8 @@ TEST(RedisConnection, AServerThatReadsItsDataIsWaitedFor)
     redis.ask({"CONFIG", "SET", "loading-process-events-interval-bytes", "1024"});
     auto reload = std::async(std::launch::async, [&] { redis.ask({"DEBUG", "RELOAD"}); });
     PlainRedis other(own.servers().single());
-    ASSERT_TRUE(eventually([&] {
-        return other.value({"INFO", "persistence"}).find("loading:1") != std::string::npos;
-    }));
+    ASSERT_TRUE(
+        eventually([&] { return other.value({"INFO", "persistence"}).find("loading:1") != std::string::npos; }));
     const auto begun = Clock::now();
     EXPECT_EQ(ids_in(*cache, "c1"), Ids{1});
     EXPECT_GT(Clock::now() - begun, Milliseconds(20)) << "the server was not loading";

@@ -35,9 +35,10 @@ TEST_F(RedisData, AChannelIsOneHashWithVersionedJson)
     const std::string key = key_of("c1");
     EXPECT_EQ(redis.value({"TYPE", key}), "hash");
     EXPECT_EQ(redis.value({"HGET", key, "v"}), "1");
-    EXPECT_EQ(redis.value({"HGET", key, "8000000000000007"}),
-              R"({"v":1,"message_id":"7","user_id":"u1","username":"Ada","content":"message 7",)"
-              R"("timestamp":"2026-01-01T00:00:07.000000Z","is_bot":false,"reply_to":null,"attachments":[],"metadata":{}})");
+    EXPECT_EQ(
+        redis.value({"HGET", key, "8000000000000007"}),
+        R"({"v":1,"message_id":"7","user_id":"u1","username":"Ada","content":"message 7",)"
+        R"("timestamp":"2026-01-01T00:00:07.000000Z","is_bot":false,"reply_to":null,"attachments":[],"metadata":{}})");
     const auto left = std::stoll(redis.value({"PTTL", key}));
     EXPECT_GT(left, 14 * 60'000);
     EXPECT_LE(left, 15 * 60'000);
@@ -46,8 +47,9 @@ TEST_F(RedisData, AChannelIsOneHashWithVersionedJson)
 TEST_F(RedisData, ValuesOfAnOlderVersionAreRead)
 {
     run(cache->add_message("c1", test_message(7)));
-    redis.ask({"HSET", key_of("c1"), "8000000000000007",
-               R"({"message_id":"7","channel_id":"c1","user_id":"u2","content":"old","timestamp":"2026-01-01T00:00:07Z"})"});
+    redis.ask(
+        {"HSET", key_of("c1"), "8000000000000007",
+         R"({"message_id":"7","channel_id":"c1","user_id":"u2","content":"old","timestamp":"2026-01-01T00:00:07Z"})"});
     const auto messages = run(cache->get_conversation_context("c1"));
     ASSERT_EQ(messages.size(), 1U);
     EXPECT_EQ(messages[0]->content, "old");
@@ -183,8 +185,8 @@ TEST_F(RedisData, StatisticsConvergeAfterWhateverHappens)
         const CacheStats now = stats();
         return now.cached_channels == static_cast<std::uint64_t>(channels - channels / 3) &&
                now.total_cached_messages == counted();
-    })) << stats().cached_channels << " channels, " << stats().total_cached_messages << " messages, there are "
-        << counted();
+    })) << stats().cached_channels
+        << " channels, " << stats().total_cached_messages << " messages, there are " << counted();
 
     // A registry that went comes back with the writes.
     for (const std::string& key : redis.ask({"KEYS", "{" + config.redis_key_prefix + ":*}r"}))

@@ -60,8 +60,8 @@ TEST(RedisLevels, OwnWritesAreSeenAtOnceAndOthersSoon)
         const auto begun = std::chrono::steady_clock::now();
         while (ids_in(*cache, "c1").back() != id)
             ASSERT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
-        longest = std::max(longest, std::chrono::duration_cast<std::chrono::microseconds>(
-                                        std::chrono::steady_clock::now() - begun));
+        longest = std::max(
+            longest, std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun));
     }
     std::cout << "    another process's write was seen after " << longest.count() << " us at most\n";
     EXPECT_GT(cache->levels().local_hits, 0U);
@@ -128,14 +128,14 @@ TEST(RedisWarming, TheChannelsUsedLastAreFilledOnStart)
     std::set<std::string> asked;
     std::size_t most_at_once = 0;
     RedisConversationCache cache(config);
-    cache.set_history_source([&, inner = history->source()](std::string channel, std::size_t limit,
-                                                            OperationContext context) {
-        {
-            const std::lock_guard lock(mutex);
-            asked.insert(channel);
-        }
-        return inner(channel, limit, std::move(context));
-    });
+    cache.set_history_source(
+        [&, inner = history->source()](std::string channel, std::size_t limit, OperationContext context) {
+            {
+                const std::lock_guard lock(mutex);
+                asked.insert(channel);
+            }
+            return inner(channel, limit, std::move(context));
+        });
     run(cache.initialize());
     ASSERT_TRUE(eventually([&] { return history->held() == 3; }));
     most_at_once = history->held();
@@ -178,9 +178,7 @@ TEST(RedisWarming, AndWhenTheServerComesBack)
     const int calls = history->calls();
     proxy.clear();
     EXPECT_TRUE(eventually([&] { return history->calls() == calls + 1; }));
-    EXPECT_TRUE(eventually([&] {
-        return !redis.ask({"KEYS", "{" + config.redis_key_prefix + ":*}cc1"}).empty();
-    }));
+    EXPECT_TRUE(eventually([&] { return !redis.ask({"KEYS", "{" + config.redis_key_prefix + ":*}cc1"}).empty(); }));
     run(cache->cleanup());
 }
 

@@ -36,8 +36,8 @@ const std::vector<Kind>& kinds()
         std::vector<Kind> list;
         list.push_back({"memory", memory, [](CacheConfig config) { return config; }});
         list.push_back({"redis", redis, [](CacheConfig config) { return RedisServers::get().single_config(config); }});
-        list.push_back({"redis_cluster", cluster,
-                        [](CacheConfig config) { return RedisServers::get().cluster_config(config); }});
+        list.push_back(
+            {"redis_cluster", cluster, [](CacheConfig config) { return RedisServers::get().cluster_config(config); }});
         list.push_back({"two_level", redis, [](CacheConfig config) {
                             config.redis_two_level = true;
                             return RedisServers::get().single_config(config);
