@@ -238,8 +238,7 @@ awaitable<void> Store::store_documents(std::string name, std::vector<VectorDocum
         check_space(*found);
         for (const VectorDocument& document : documents)
             check_document(document, dimension_of(*found, document.embedding.size()));
-        std::vector<VectorDocument> unit = documents;
-        co_await chroma::upload(api_, found->id, std::move(unit), context);
+        co_await upload(api_, found->id, documents, context);
     };
     co_await on<void>("store_documents", std::move(name), context, work);
 }
