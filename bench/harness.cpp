@@ -40,6 +40,14 @@ double rate(std::size_t count, const std::function<void()>& work)
     return static_cast<double>(count) * 1000 / milliseconds(work);
 }
 
+double rate(std::size_t count, std::vector<double>& cpu, const std::function<void()>& work)
+{
+    const double before = cpu_seconds();
+    const double result = rate(count, work);
+    cpu.push_back(static_cast<double>(count) / (cpu_seconds() - before));
+    return result;
+}
+
 double milliseconds(const std::function<void()>& work)
 {
     const auto start = std::chrono::steady_clock::now();

@@ -48,6 +48,8 @@ Result compare(std::string name, std::string unit, std::string note, std::size_t
 
 /// Operations per second of `work`, which does `count` of them.
 double rate(std::size_t count, const std::function<void()>& work);
+/// The same; adds the operations per second of CPU time of this process, servers left out, to `cpu`.
+double rate(std::size_t count, std::vector<double>& cpu, const std::function<void()>& work);
 /// Milliseconds that `work` takes.
 double milliseconds(const std::function<void()>& work);
 /// CPU seconds of the whole process so far.
@@ -70,6 +72,7 @@ std::vector<Case> decorator_cases();
 std::vector<Case> graph_cases();
 std::vector<Case> http_cases();
 std::vector<Case> postgresql_cases();
+std::vector<Case> qdrant_cases();
 std::vector<Case> sqlite_cases();
 std::vector<Case> text_cases();
 std::vector<Case> vector_cases();

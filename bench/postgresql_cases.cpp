@@ -3,6 +3,7 @@
 #include "harness.hpp"
 #include "postgresql_points.hpp"
 #include "postgresql_server.hpp"
+#include "run_program.hpp"
 
 #include <whisperstore/core/blocking.hpp>
 #include <whisperstore/core/connection_url.hpp>
@@ -67,15 +68,6 @@ public:
     std::vector<RawPostgresql> raw;
 };
 
-/// Operations per second; adds those per second of CPU time of this process, the server's left out, to `cpu`.
-double timed(std::size_t count, std::vector<double>& cpu, const std::function<void()>& work)
-{
-    const double before = cpu_seconds();
-    const double result = rate(count, work);
-    cpu.push_back(static_cast<double>(count) / (cpu_seconds() - before));
-    return result;
-}
-
 std::size_t select_raw(RawPostgresql& raw, std::size_t number, std::size_t count)
 {
     std::minstd_rand random(static_cast<unsigned>(number) + 7U);
@@ -106,7 +98,7 @@ std::vector<Result> select_with(const Settings& settings, std::string name, std:
     std::vector<double> our_cpu;
     std::vector<double> reference_cpu;
     const auto reference = [&] {
-        return timed(count, reference_cpu, [&] {
+        return rate(count, reference_cpu, [&] {
             std::atomic<std::size_t> bytes = 0;
             on_threads(sides.raw,
                        [&](RawPostgresql& one, std::size_t number) { bytes += select_raw(one, number, each); });
@@ -115,7 +107,7 @@ std::vector<Result> select_with(const Settings& settings, std::string name, std:
         });
     };
     const auto ours = [&] {
-        return timed(count, our_cpu, [&] { select_points_in_flight(sides.database, in_flight, count); });
+        return rate(count, our_cpu, [&] { select_points_in_flight(sides.database, in_flight, count); });
     };
     std::vector<Result> results{compare(name, "selects/s", "libpq, prepared, blocking, a thread for each connection",
                                         settings.rounds, ours, reference)};
@@ -158,7 +150,7 @@ std::vector<Result> durable_insert(const Settings& settings)
     std::vector<double> our_cpu;
     std::vector<double> reference_cpu;
     const auto reference = [&] {
-        return timed(count, reference_cpu, [&] {
+        return rate(count, reference_cpu, [&] {
             on_threads(sides.raw, [&](RawPostgresql& one, std::size_t) {
                 for (std::size_t i = 0; i < each; ++i)
                     one.execute<3>("insert", {"user-1", "channel-1", body.c_str()});
@@ -166,7 +158,7 @@ std::vector<Result> durable_insert(const Settings& settings)
         });
     };
     const auto ours = [&] {
-        return timed(count, our_cpu, [&] {
+        return rate(count, our_cpu, [&] {
             run_in_flight(64, count, [&](std::shared_ptr<std::size_t> left) {
                 return insert_rows(sides.database, std::move(left), body);
             });

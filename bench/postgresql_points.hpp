@@ -1,15 +1,12 @@
 #pragma once
 // The table of point selects, and reading it by many coroutines of one thread.
 
+#include "in_flight.hpp"
 #include "raw_postgresql.hpp"
 
 #include <whisperstore/database/abstract_database_adapter.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-
 #include <cstdint>
-#include <exception>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -30,23 +27,6 @@ inline void make_points(RawPostgresql& raw)
             std::to_string(point_bytes) + ") FROM generate_series(0, " + std::to_string(point_rows - 1) + ") i");
     raw.run("VACUUM ANALYZE points");
     raw.run("CHECKPOINT");
-}
-
-/// Starts `in_flight` coroutines on one thread that share `total` operations.
-template <typename MakeOperation>
-void run_in_flight(std::size_t in_flight, std::size_t total, MakeOperation make_operation)
-{
-    asio::io_context io(1);
-    auto left = std::make_shared<std::size_t>(total);
-    std::exception_ptr failure;
-    for (std::size_t i = 0; i < in_flight; ++i)
-        asio::co_spawn(io, make_operation(left), [&](std::exception_ptr error) {
-            if (error)
-                failure = error;
-        });
-    io.run();
-    if (failure)
-        std::rethrow_exception(failure);
 }
 
 inline awaitable<void> select_points(AbstractDatabaseAdapter& database, std::shared_ptr<std::size_t> left,

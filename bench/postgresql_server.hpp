@@ -3,14 +3,8 @@
 
 #include <filesystem>
 #include <string>
-#include <sys/types.h>
-#include <vector>
 
 namespace whisperstore::bench {
-
-/// Runs a program to its end, as the user postgres where root asks and `as_server` is set; throws std::runtime_error
-/// with its output when it fails.
-void run_program(const std::vector<std::string>& arguments, bool as_server = false);
 
 /// The server that WHISPERSTORE_BENCH_POSTGRESQL_URL names, or else one of its own: Debian's newest, on 127.0.0.1 with
 /// a password, with 128 MB of buffers, and with fsync as it is by default. It ends with the object.

@@ -3,15 +3,11 @@
 // connection.
 
 #include <array>
-#include <exception>
-#include <functional>
 #include <libpq-fe.h>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <thread>
-#include <vector>
 
 namespace whisperstore::bench {
 
@@ -51,26 +47,5 @@ private:
 
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
 };
-
-/// A thread for each connection, which does `work(connection, number)`; throws what one of them threw.
-inline void on_threads(std::vector<RawPostgresql>& connections,
-                       const std::function<void(RawPostgresql&, std::size_t)>& work)
-{
-    std::vector<std::exception_ptr> failures(connections.size());
-    std::vector<std::thread> threads;
-    for (std::size_t number = 0; number < connections.size(); ++number)
-        threads.emplace_back([&, number] {
-            try {
-                work(connections[number], number);
-            } catch (...) {
-                failures[number] = std::current_exception();
-            }
-        });
-    for (std::thread& thread : threads)
-        thread.join();
-    for (const std::exception_ptr& failure : failures)
-        if (failure)
-            std::rethrow_exception(failure);
-}
 
 } // namespace whisperstore::bench

@@ -7,7 +7,9 @@
 #include <whisperstore/core/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -68,6 +70,36 @@ TEST(HttpFloatText, RoundTripsEveryFloat)
     EXPECT_EQ(parse_json(text, "floats").as_array().size(), values.size()); // and JSON it is
     EXPECT_EQ(array(std::vector<float>{}), "[]");
     EXPECT_EQ(array(std::vector<float>{0.1F, -2}), "[0.1,-2]");
+}
+
+TEST(HttpFloatText, HasTheDigitsOfTheStandardLibrary)
+{
+    std::vector<float> values = random_floats(10'000);
+    std::mt19937 random(8); // NOLINT: the same on every run
+    std::uniform_real_distribution<float> exponent(-4, 1);
+    std::uniform_int_distribution<int> decimal(1, 99'999);
+    for (int i = 0; i < 50'000; ++i) { // components of vectors, of many digits and of few
+        values.push_back(std::pow(10.0F, exponent(random)) * (i % 2 == 0 ? 1.0F : -1.0F));
+        values.push_back(static_cast<float>(decimal(random)) / 1e5F);
+    }
+    for (const float edge : {1e-4F, 1e-3F, 1e-2F, 1e-1F, 0.125F, 0.25F, 0.5F, 1.0F, 10.0F}) {
+        float below = edge;
+        float above = edge;
+        for (int i = 0; i < 20; ++i) {
+            values.push_back(below);
+            values.push_back(above);
+            below = std::nextafter(below, 0.0F);
+            above = std::nextafter(above, 100.0F);
+        }
+    }
+    for (const float value : values) {
+        std::array<char, 32> text{};
+        const char* const end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+        std::string expected = "[";
+        expected.append(text.data(), static_cast<std::size_t>(end - text.data()));
+        expected += ']';
+        ASSERT_EQ(array(std::vector<float>{value}), expected);
+    }
 }
 
 TEST(HttpFloatText, WhatJsonCannotCarryIsRefused)

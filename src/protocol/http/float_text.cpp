@@ -24,13 +24,73 @@ constexpr std::array<std::uint8_t, 256> digit_values = [] {
     return values;
 }();
 
-/// Two digits for each twelve bits.
-constexpr std::array<std::array<char, 2>, 4096> digit_pairs = [] {
+/// Two digits of base64 for each twelve bits.
+constexpr std::array<std::array<char, 2>, 4096> base64_pairs = [] {
     std::array<std::array<char, 2>, 4096> pairs{};
     for (std::size_t i = 0; i < pairs.size(); ++i)
         pairs[i] = {alphabet[i >> 6U], alphabet[i & 63U]};
     return pairs;
 }();
+
+/// "00" to "99".
+constexpr std::array<char, 200> digit_pairs = [] {
+    std::array<char, 200> pairs{};
+    for (std::size_t i = 0; i < 100; ++i) {
+        pairs[2 * i] = static_cast<char>('0' + i / 10);
+        pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
+    }
+    return pairs;
+}();
+
+/// The fewest digits that give the same float again, as std::to_chars has them. For what most components of vectors
+/// are, sizes from 0.001 to 1, whose nine digits a double tells exactly enough, this takes a third of the time.
+char* write_float(char* at, char* end, float value)
+{
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    const double size = std::abs(static_cast<double>(value));
+    const bool is_power_of_two = (bits & 0x7FFFFFU) == 0; // the float below it is nearer than the one above
+    if (size < 0.001 || size >= 1.0 || is_power_of_two)
+        return std::to_chars(at, end, value).ptr;
+
+    constexpr std::array<double, 3> scales{1e9, 1e10, 1e11};
+    const unsigned zeros = (size < 0.1 ? 1U : 0U) + (size < 0.01 ? 1U : 0U); // behind the point
+    const double scale = scales[zeros];
+    const double scaled = size * scale; // from 10^8 to 10^9, and off by less than 10^-7
+    constexpr double slack = 1e-6;
+    // Decimals that are nearer to a float than half the distance to its neighbours give that float.
+    const double half_distance =
+        static_cast<double>(std::bit_cast<float>(bits & 0x7F800000U)) * 0x1p-24 * scale; // at least 3.7
+
+    constexpr double rounding = 0x1p52; // doubles from here on are whole numbers: adding it rounds
+    constexpr std::array<double, 9> units{1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+    constexpr std::array<double, 9> inverses{1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9};
+    double digits = scaled + rounding - rounding;
+    unsigned left_out = 0;
+    for (; left_out < units.size(); ++left_out) {
+        const double fewer = scaled * inverses[left_out] + rounding - rounding;
+        const double distance = std::abs(fewer * units[left_out] - scaled);
+        if (std::abs(distance - half_distance) < slack)
+            return std::to_chars(at, end, value).ptr;
+        if (distance > half_distance)
+            break;
+        digits = fewer;
+    }
+
+    *at = '-';
+    at += bits >> 31U;
+    *at++ = '0';
+    *at++ = '.';
+    char* const after = at + 9 + zeros - left_out;
+    auto rest = static_cast<std::uint32_t>(digits);
+    char* place = after;
+    for (; place - at >= 2; rest /= 100) {
+        place -= 2;
+        std::memcpy(place, &digit_pairs[rest % 100 * 2], 2);
+    }
+    if (place > at)
+        *at = static_cast<char>('0' + rest);
+    return after;
+}
 
 } // namespace
 
@@ -50,7 +110,7 @@ void append_float_array(std::string& out, std::span<const float> values)
         }
         if (i > 0)
             *at++ = ',';
-        at = std::to_chars(at, end, values[i]).ptr;
+        at = write_float(at, end, values[i]);
     }
     *at++ = ']';
     out.resize(static_cast<std::size_t>(at - out.data()));
@@ -94,8 +154,8 @@ std::string encode_float_base64(std::span<const float> values)
     std::string out((values.size() * 4 + 2) / 3 * 4, '=');
     char* at = out.data();
     const auto put = [&](std::uint32_t bytes) { // three
-        std::memcpy(at, digit_pairs[bytes >> 12U].data(), 2);
-        std::memcpy(at + 2, digit_pairs[bytes & 0xFFFU].data(), 2);
+        std::memcpy(at, base64_pairs[bytes >> 12U].data(), 2);
+        std::memcpy(at + 2, base64_pairs[bytes & 0xFFFU].data(), 2);
         at += 4;
     };
     // The bytes of a little-endian float from the highest bit on.

@@ -62,13 +62,17 @@ RestingConnection::~RestingConnection()
 bool RestingConnection::is_usable() noexcept
 {
     try {
-        std::string bytes(read_size, '\0');
-        const ssize_t got = ::recv(descriptor_, bytes.data(), bytes.size(), MSG_DONTWAIT);
-        if (got < 0)
+        char first = '\0';
+        const ssize_t there = ::recv(descriptor_, &first, 1, MSG_DONTWAIT | MSG_PEEK);
+        if (there < 0)
             return would_wait();
-        if (got == 0 || !tls_)
+        if (there == 0 || !tls_)
             return false; // closed, or it speaks unasked
         // TLS servers send session tickets after the handshake.
+        std::string bytes(read_size, '\0');
+        const ssize_t got = ::recv(descriptor_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+        if (got <= 0)
+            return false;
         tls_->feed(std::string_view(bytes.data(), static_cast<std::size_t>(got)));
         std::string plain;
         return tls_->read(plain) == TlsSession::Read::nothing && plain.empty();

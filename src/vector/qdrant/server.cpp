@@ -17,8 +17,8 @@ void check_choice(std::string_view what, const std::string& value, std::span<con
 {
     if (value.empty() || std::ranges::find(allowed, value) != allowed.end())
         return;
-    const bool number =
-        value.size() <= 4 && value.front() != '0' && std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
+    const bool number = value.size() <= 4 && value.front() != '0' &&
+                        std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
     if (numbers && number)
         return;
     std::string message(what);
@@ -56,6 +56,7 @@ http::ClientConfig client_config(const VectorDatabaseConfig& config, const std::
     client.max_waiting = 4096;
     client.idle_timeout = std::chrono::seconds(4); // Qdrant closes what rested for five
     client.response_limit = largest_answer;
+    client.accept_gzip = false; // packing costs either side more than the bytes cost the network of a database
     client.health_target = "/readyz";
     return client;
 }
