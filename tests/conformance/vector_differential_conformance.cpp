@@ -10,7 +10,7 @@ namespace whisperstore::test {
 namespace {
 
 constexpr std::size_t documents = 2'000;
-constexpr std::size_t filters = 500;
+constexpr std::size_t all_filters = 500;
 constexpr std::size_t dimension = 8;
 
 /// Makes documents and filters of the same few keys and values, so that they meet.
@@ -183,6 +183,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, VectorDifference, testing::ValuesIn(vector_ba
 
 TEST_P(VectorDifference, RandomFiltersFindTheSame)
 {
+    const std::size_t filters = GetParam().rounds(all_filters, 10);
     const std::uint32_t seed = std::random_device()();
     RecordProperty("seed", std::to_string(seed));
     SCOPED_TRACE("seed " + std::to_string(seed));
