@@ -59,8 +59,8 @@ private:
 
     std::string key()
     {
-        static const std::vector<std::string> keys{"user_id", "channel_id", "n",     "f",         "t",  "tags", "o",
-                                                   "a b",     "\xC3\xBC",   "q\"q", "memory_type", "",   "k[0]", "\\"};
+        static const std::vector<std::string> keys{"user_id", "channel_id", "n",    "f",           "t", "tags", "o",
+                                                   "a b",     "\xC3\xBC",   "q\"q", "memory_type", "",  "k[0]", "\\"};
         return keys[static_cast<std::size_t>(pick(static_cast<int>(keys.size())))];
     }
     std::string path()
@@ -202,7 +202,8 @@ TEST_P(VectorDifference, RandomFiltersFindTheSame)
         try {
             filter = Filter::parse(text);
         } catch (const StorageError& error) {
-            ASSERT_EQ(error.errc(), StorageErrc::invalid_argument) << json::serialize(text); // "$gt" and a path too deep
+            ASSERT_EQ(error.errc(), StorageErrc::invalid_argument)
+                << json::serialize(text); // "$gt" and a path too deep
             continue;
         }
         const std::vector<float> query = generator.vector();

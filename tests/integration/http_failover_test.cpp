@@ -395,8 +395,8 @@ TEST(HttpHealth, WhatWaitsForANodeThatFailsGoesToTheNext)
     ASSERT_TRUE(eventually([&] { return client.health()[0].under_way == 2 && client.health()[1].served == 2; }));
     std::future<Response> write; // and one that must not be sent twice
     for (int i = 0; i < 3 && client.health()[0].under_way < 3; ++i) {
-        write = start(client.send(request("POST", "/x", "w", Effect::write),
-                                  OperationContext::within(std::chrono::seconds(1))));
+        write = start(
+            client.send(request("POST", "/x", "w", Effect::write), OperationContext::within(std::chrono::seconds(1))));
         if (!eventually([&] { return client.health()[0].under_way == 3; }, std::chrono::milliseconds(200))) {
             EXPECT_EQ(wait(std::move(write)).status, 200);
         }

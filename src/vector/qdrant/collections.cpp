@@ -62,9 +62,8 @@ PendingRestore restore_in(const json::object& document)
     PendingRestore restore;
     for (const json::value& item : document.at("collections").as_array()) {
         const json::object& one = item.as_object();
-        restore.collections.push_back(PendingRestore::Staged{std::string(one.at("name").as_string()),
-                                                             std::string(one.at("collection").as_string()),
-                                                             config_in(one)});
+        restore.collections.push_back(PendingRestore::Staged{
+            std::string(one.at("name").as_string()), std::string(one.at("collection").as_string()), config_in(one)});
     }
     return restore;
 }
@@ -359,7 +358,8 @@ awaitable<void> Collections::clear_staged(OperationContext context)
     const std::vector<std::string> names = parse_names(co_await server_.send(std::move(call), context));
     const std::vector<Alias> used = co_await aliases(context);
     for (const std::string& name : names)
-        if (name.find(staging_mark) != std::string::npos && std::ranges::find(used, name, &Alias::collection) == used.end())
+        if (name.find(staging_mark) != std::string::npos &&
+            std::ranges::find(used, name, &Alias::collection) == used.end())
             co_await drop(name, context);
 }
 

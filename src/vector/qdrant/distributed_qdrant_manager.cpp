@@ -1,6 +1,6 @@
-#include <whisperstore/vector/distributed_qdrant_manager.hpp>
-
 #include "vector/qdrant/store.hpp"
+
+#include <whisperstore/vector/distributed_qdrant_manager.hpp>
 
 #include <algorithm>
 

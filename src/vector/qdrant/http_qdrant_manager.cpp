@@ -1,8 +1,8 @@
-#include <whisperstore/vector/http_qdrant_manager.hpp>
-
 #include "core/failure.hpp"
 #include "vector/qdrant/store.hpp"
 #include "vector/server/archive_stream.hpp"
+
+#include <whisperstore/vector/http_qdrant_manager.hpp>
 
 #include <unordered_map>
 
@@ -25,9 +25,9 @@ constexpr std::size_t backup_page = 512;
         if (error.errc() == StorageErrc::not_found || error.errc() == StorageErrc::invalid_argument)
             store.collections.forget(collection);
         if (error.errc() == StorageErrc::not_found && !collection.empty())
-            throw StorageError(StorageErrc::not_found, "there is no collection '" + collection + "'",
-                               ErrorDetails{store.backend(), std::string(operation), error.native_code(),
-                                            error.outcome(), false});
+            throw StorageError(
+                StorageErrc::not_found, "there is no collection '" + collection + "'",
+                ErrorDetails{store.backend(), std::string(operation), error.native_code(), error.outcome(), false});
         throw error.within(store.backend(), operation);
     } catch (...) {
         rethrow_as_storage_error(store.backend(), operation);
@@ -198,8 +198,7 @@ awaitable<std::vector<SearchResult>> HTTPQdrantManager::search_similar(std::stri
         store->check_open();
         context.check_deadline(store->backend(), "search_similar");
         check_collection_name(collection);
-        const qdrant::Collection known =
-            co_await store->collections.known(collection, query_embedding.size(), context);
+        const qdrant::Collection known = co_await store->collections.known(collection, query_embedding.size(), context);
         check_embedding(query_embedding, known.info.dimension);
         std::vector<float> unit_vector(query_embedding.begin(), query_embedding.end());
         normalize(unit_vector);
@@ -266,8 +265,8 @@ awaitable<SearchCandidates> HTTPQdrantManager::search_candidates(std::string col
             known = co_await store->collections.read(collection, context);
         check_embedding(query.embedding, known.info.dimension);
         normalize(query.embedding);
-        SearchCandidates answer = co_await qdrant::candidates(*store, collection, known.config.lexical,
-                                                              std::move(query), std::move(context));
+        SearchCandidates answer =
+            co_await qdrant::candidates(*store, collection, known.config.lexical, std::move(query), std::move(context));
         store->searches.record(std::chrono::steady_clock::now() - start);
         co_return answer;
     } catch (...) {
@@ -293,8 +292,7 @@ HTTPQdrantManager::get_documents(std::string collection, std::vector<std::string
     }
 }
 
-awaitable<bool> HTTPQdrantManager::delete_document(std::string collection, std::string doc_id,
-                                                   OperationContext context)
+awaitable<bool> HTTPQdrantManager::delete_document(std::string collection, std::string doc_id, OperationContext context)
 {
     const auto store = store_;
     try {
@@ -341,8 +339,7 @@ awaitable<Page<VectorDocument>> HTTPQdrantManager::scroll(std::string collection
         check_collection_name(collection);
         if (page_size == 0 || page_size > largest_page)
             throw StorageError(StorageErrc::invalid_argument, "page_size is " + std::to_string(page_size) +
-                                                                  "; allowed are 1 to " +
-                                                                  std::to_string(largest_page));
+                                                                  "; allowed are 1 to " + std::to_string(largest_page));
         co_return co_await page_of(*store, collection, page_size, std::move(cursor), std::move(filters),
                                    std::move(context));
     } catch (...) {

@@ -21,8 +21,7 @@ awaitable<void> run_stoppable(std::function<void(sqlite::Stopper&)> work, Operat
 
 } // namespace
 
-awaitable<void> back_up(std::filesystem::path path, std::string backend, BackupSource source,
-                        OperationContext context)
+awaitable<void> back_up(std::filesystem::path path, std::string backend, BackupSource source, OperationContext context)
 {
     std::vector<std::string> names = co_await source.names();
     auto writer = std::make_shared<std::unique_ptr<ArchiveWriter>>();
