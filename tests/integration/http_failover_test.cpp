@@ -404,7 +404,7 @@ TEST(HttpHealth, WhatWaitsForANodeThatFailsGoesToTheNext)
     healthy = false;
     for (std::future<Response>& read : reads)
         EXPECT_EQ(wait(std::move(read)).status, 200);
-    EXPECT_EQ(client.health()[1].served + client.health()[0].served, client.health()[1].served);
+    EXPECT_EQ(client.health()[0].served, 0U);
     if (write.valid()) {
         const StorageError error = error_of([&] { wait(std::move(write)); });
         EXPECT_EQ(error.errc(), StorageErrc::timeout);

@@ -198,7 +198,7 @@ TEST_F(QdrantRecords, RefusalsAreOurErrors)
     }
 }
 
-TEST_F(QdrantRecords, OldServersAreRefused)
+TEST(QdrantClient, OldServersAreRefused)
 {
     for (const auto& [version, refused] : std::map<std::string, bool>{{"1.9.7", true}, {"1.10.0", false}}) {
         HttpStub stub([&](const StubRequest& seen) {
@@ -224,7 +224,7 @@ TEST_F(QdrantRecords, OldServersAreRefused)
     }
 }
 
-TEST_F(QdrantRecords, SettingsThatCannotBeAreRefused)
+TEST(QdrantClient, SettingsThatCannotBeAreRefused)
 {
     const auto refused = [](auto change) {
         VectorDatabaseConfig config;

@@ -26,7 +26,7 @@ public:
     }
 
     const VectorDatabaseConfig config;
-    const qdrant::Server server;
+    qdrant::Server server;
     qdrant::Collections collections;
     qdrant::WordMaker words;
     vector_server::SearchTimes searches;
