@@ -167,11 +167,11 @@ def measure(options, port):
     raw, client, ours = sides
     for side in sides:
         side.end()
-    for what, unit in (("store", "documents"), ("search", "searches")):
+    for what, unit, one in (("store", "documents", "document"), ("search", "searches", "search")):
         print_result(f"chroma_{what}", ours.median(what), raw.median(what), f"{unit}/s", "a replay of the same bytes")
         print_result(f"chroma_{what}_client", ours.median(what), client.median(what), f"{unit}/s", CHROMADB)
         print_result(f"chroma_{what}_cpu", ours.median(what + "_cpu"), client.median(what + "_cpu"),
-                     f"us client CPU/{unit[:-1]}", CHROMADB)
+                     f"us client CPU/{one}", CHROMADB)
 
 
 def main():

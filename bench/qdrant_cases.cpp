@@ -109,8 +109,8 @@ std::vector<Result> store_batches(const Settings& settings)
     Sides sides(settings, "qdrant_store_batches");
     const auto batches = static_cast<std::size_t>(24 * settings.scale) + 1;
     const std::vector<std::vector<VectorDocument>> memories = make_memories(batches);
-    const std::vector<std::string> requests = sides.record(
-        [&](HTTPQdrantManager& manager) { store_in_flight(manager, collection, in_flight, memories, batches); });
+    const std::vector<std::string> requests =
+        sides.record([&](HTTPQdrantManager& manager) { store_in_flight(manager, collection, in_flight, memories); });
     if (requests.size() != batches)
         throw std::runtime_error("a batch is not one request");
     const std::size_t count = batches * qdrant_batch;
@@ -123,8 +123,8 @@ std::vector<Result> store_batches(const Settings& settings)
     };
     const auto ours = [&] {
         reset_collection(sides.manager(), collection);
-        return rate(count, our_cpu,
-                    [&] { store_in_flight(sides.manager(), collection, in_flight, memories, batches); });
+        std::vector<std::vector<VectorDocument>> given = memories;
+        return rate(count, our_cpu, [&] { store_in_flight(sides.manager(), collection, in_flight, std::move(given)); });
     };
     return with_cpu(compare("qdrant_store_batches", "documents/s", replay, settings.rounds, ours, reference), our_cpu,
                     reference_cpu, "documents/CPU s");
@@ -135,7 +135,7 @@ std::vector<Result> search(const Settings& settings)
     constexpr std::size_t in_flight = 16;
     constexpr std::size_t stored_batches = 40;
     Sides sides(settings, "qdrant_search_16");
-    store_in_flight(sides.manager(), collection, 2, make_memories(stored_batches), stored_batches);
+    store_in_flight(sides.manager(), collection, 2, make_memories(stored_batches));
     const std::vector<MemoryQuestion> questions = make_questions(500);
     const std::vector<std::string> requests = sides.record([&](HTTPQdrantManager& manager) {
         search_in_flight(manager, collection, in_flight, questions, questions.size());

@@ -83,13 +83,17 @@ void measure(const std::filesystem::path& folder, std::size_t batches, std::size
         std::size_t count = 0;
         std::size_t in_flight = 0;
         words >> command >> count >> in_flight;
+        std::vector<std::vector<VectorDocument>> given;
+        if (command == "store")
+            for (std::size_t i = 0; i < count; ++i)
+                given.push_back(memories[i % memories.size()]);
         const double cpu = bench::cpu_seconds();
         json::object answer;
         answer["seconds"] = bench::milliseconds([&] {
                                 if (command == "reset")
                                     bench::reset_collection(manager, collection);
                                 else if (command == "store")
-                                    bench::store_in_flight(manager, collection, in_flight, memories, count);
+                                    bench::store_in_flight(manager, collection, in_flight, std::move(given));
                                 else if (command == "search")
                                     bench::search_in_flight(manager, collection, in_flight, asked, count);
                                 else

@@ -60,13 +60,11 @@ VectorDocument make_memory(std::size_t number, std::mt19937& random)
 }
 
 awaitable<void> store_batches(HTTPQdrantManager& manager, const std::string& collection,
-                              const std::vector<std::vector<VectorDocument>>& batches,
-                              std::shared_ptr<std::size_t> left)
+                              std::vector<std::vector<VectorDocument>>& batches, std::shared_ptr<std::size_t> left)
 {
     while (*left > 0) {
         --*left;
-        std::vector<VectorDocument> batch = batches[*left % batches.size()];
-        co_await manager.store_documents(collection, std::move(batch));
+        co_await manager.store_documents(collection, std::move(batches[*left]));
     }
 }
 
@@ -128,9 +126,9 @@ void reset_collection(HTTPQdrantManager& manager, const std::string& collection)
 }
 
 void store_in_flight(HTTPQdrantManager& manager, const std::string& collection, std::size_t in_flight,
-                     const std::vector<std::vector<VectorDocument>>& batches, std::size_t count)
+                     std::vector<std::vector<VectorDocument>> batches)
 {
-    run_in_flight(in_flight, count, [&](std::shared_ptr<std::size_t> left) {
+    run_in_flight(in_flight, batches.size(), [&](std::shared_ptr<std::size_t> left) {
         return store_batches(manager, collection, batches, std::move(left));
     });
 }

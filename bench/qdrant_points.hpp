@@ -30,9 +30,9 @@ VectorDatabaseConfig qdrant_config(const std::string& url);
 /// Makes the collection anew, empty.
 void reset_collection(HTTPQdrantManager& manager, const std::string& collection);
 
-/// Stores so many batches, each of them in turns, with `in_flight` calls of store_documents() under way.
+/// Stores the batches, which it uses up, with `in_flight` calls of store_documents() under way.
 void store_in_flight(HTTPQdrantManager& manager, const std::string& collection, std::size_t in_flight,
-                     const std::vector<std::vector<VectorDocument>>& batches, std::size_t count);
+                     std::vector<std::vector<VectorDocument>> batches);
 
 /// Asks so many of the questions, in turns, each for the nearest of its user's memories; throws where one has not
 /// `qdrant_limit` answers.

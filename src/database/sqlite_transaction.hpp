@@ -15,8 +15,6 @@
 
 namespace whisperstore {
 
-
-
 /// One open transaction, shared by the Transaction object, the writer thread and the adapter.
 class SqliteTransaction final : public TransactionBackend, public std::enable_shared_from_this<SqliteTransaction>
 {

@@ -1,7 +1,7 @@
+#include "protocol/sql/sql_reading.hpp"
 #include "resilience/database_operations.hpp"
 #include "resilience/decorate_store.hpp"
 #include "resilience/decorated_transaction.hpp"
-#include "protocol/sql/sql_reading.hpp"
 
 #include <whisperstore/database/abstract_database_adapter.hpp>
 #include <whisperstore/resilience/decorate.hpp>

@@ -53,8 +53,8 @@ awaitable<void> read_then_write_until_done(std::shared_ptr<AbstractDatabaseAdapt
         try {
             co_await read_then_write(db, true);
         } catch (const StorageError& error) {
-            again = error.errc() == StorageErrc::conflict && error.retryable() &&
-                    error.outcome() == Outcome::not_applied;
+            again =
+                error.errc() == StorageErrc::conflict && error.retryable() && error.outcome() == Outcome::not_applied;
             if (!again)
                 throw;
         }

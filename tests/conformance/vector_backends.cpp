@@ -16,8 +16,8 @@ template <typename Manager>
 std::shared_ptr<VectorDatabaseManager> on_server(const std::filesystem::path& directory, bool distributed)
 {
     static std::map<std::filesystem::path, QdrantPlace> places;
-    const auto place = places.contains(directory) ? places.find(directory)
-                                                  : places.emplace(directory, QdrantPlace::make()).first;
+    const auto place =
+        places.contains(directory) ? places.find(directory) : places.emplace(directory, QdrantPlace::make()).first;
     return std::make_shared<Manager>(distributed ? place->second.distributed_config : place->second.config);
 }
 

@@ -49,6 +49,7 @@ void add_chroma_backends(std::vector<VectorBackend>& backends)
 {
     VectorBackend http;
     http.name = "http_chromadb";
+    http.slow = true;
     http.type = "http_chromadb";
     http.atomic_batches = false;
     http.score_tolerance = 1e-5; // computed in float there

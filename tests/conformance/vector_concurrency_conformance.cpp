@@ -30,9 +30,10 @@ INSTANTIATE_TEST_SUITE_P(Backends, AtomicVectors, testing::ValuesIn(atomic_backe
 
 TEST_P(ConcurrentVectors, AnAcknowledgedWriteIsFoundByTheNextSearch)
 {
-    const auto writer = [this](unsigned number) -> awaitable<int> {
+    const std::size_t rounds = GetParam().rounds(60, 4);
+    const auto writer = [&](unsigned number) -> awaitable<int> {
         int missed = 0;
-        for (unsigned i = 0; i < 60; ++i) {
+        for (unsigned i = 0; i < rounds; ++i) {
             const std::string id = numbered("w", number) + numbered(".", i);
             const std::vector<float> embedding = some_vector(number * 1000 + i);
             json::object metadata;
@@ -55,7 +56,7 @@ TEST_P(ConcurrentVectors, AnAcknowledgedWriteIsFoundByTheNextSearch)
         all.push_back(start(writer(i)));
     for (auto& one : all)
         EXPECT_EQ(wait(std::move(one)), 0);
-    EXPECT_EQ(count(), 480U);
+    EXPECT_EQ(count(), 8 * rounds);
 }
 
 TEST_P(AtomicVectors, ASearchSeesOneState)

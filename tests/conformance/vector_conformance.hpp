@@ -2,6 +2,7 @@
 
 #include <whisperstore/vector/vector_database_manager.hpp>
 
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -24,6 +25,13 @@ struct VectorBackend
     double score_tolerance = 1e-6;
     /// How far the evidence found on LoCoMo may lie from that of an exact search: what its graphs cost.
     double recall_tolerance = 0.001;
+    /// Each write takes its server some ten milliseconds: tests of many writes do a quarter of them, and those of many
+    /// filters a tenth. WHISPERSTORE_ALL_ROUNDS makes them whole.
+    bool slow = false;
+    std::size_t rounds(std::size_t all, std::size_t share) const
+    {
+        return slow && !std::getenv("WHISPERSTORE_ALL_ROUNDS") ? all / share : all;
+    }
     friend std::ostream& operator<<(std::ostream& out, const VectorBackend& backend) { return out << backend.name; }
 };
 

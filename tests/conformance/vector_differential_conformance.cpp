@@ -10,7 +10,7 @@ namespace whisperstore::test {
 namespace {
 
 constexpr std::size_t documents = 2'000;
-constexpr std::size_t filters = 500;
+constexpr std::size_t all_filters = 500;
 constexpr std::size_t dimension = 8;
 
 /// Makes documents and filters of the same few keys and values, so that they meet.
@@ -59,8 +59,8 @@ private:
 
     std::string key()
     {
-        static const std::vector<std::string> keys{"user_id", "channel_id", "n",     "f",         "t",  "tags", "o",
-                                                   "a b",     "\xC3\xBC",   "q\"q", "memory_type", "",   "k[0]", "\\"};
+        static const std::vector<std::string> keys{"user_id", "channel_id", "n",    "f",           "t", "tags", "o",
+                                                   "a b",     "\xC3\xBC",   "q\"q", "memory_type", "",  "k[0]", "\\"};
         return keys[static_cast<std::size_t>(pick(static_cast<int>(keys.size())))];
     }
     std::string path()
@@ -183,6 +183,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, VectorDifference, testing::ValuesIn(vector_ba
 
 TEST_P(VectorDifference, RandomFiltersFindTheSame)
 {
+    const std::size_t filters = GetParam().rounds(all_filters, 10);
     const std::uint32_t seed = std::random_device()();
     RecordProperty("seed", std::to_string(seed));
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -201,7 +202,8 @@ TEST_P(VectorDifference, RandomFiltersFindTheSame)
         try {
             filter = Filter::parse(text);
         } catch (const StorageError& error) {
-            ASSERT_EQ(error.errc(), StorageErrc::invalid_argument) << json::serialize(text); // "$gt" and a path too deep
+            ASSERT_EQ(error.errc(), StorageErrc::invalid_argument)
+                << json::serialize(text); // "$gt" and a path too deep
             continue;
         }
         const std::vector<float> query = generator.vector();

@@ -36,6 +36,8 @@ constexpr const char* documents[] = {
     R"({"a": {"b": {"c": {}}}})",
     R"({"a": {"b": 1}})",
     R"({"a": [{"b": 1}]})",
+    R"({"": {"flag": []}, "a.b": []})",
+    R"({"flag": [], "a": {"b": []}})",
 };
 
 constexpr const char* filters[] = {
@@ -73,6 +75,7 @@ constexpr const char* filters[] = {
     R"({"t": {"$gte": "2026-01-31T09:05:00Z", "$lt": "2026-02-01T00:00:00Z"}})",
     R"({"flag": false})",
     R"({"flag": {"$ne": false}})",
+    R"({"flag": {"$exists": true}})",
     R"({"a.b.c": 2})",
     R"({"a.b.c": {"$exists": true}})",
     R"({"a.b": {"$exists": true}})",

@@ -395,8 +395,8 @@ TEST(HttpHealth, WhatWaitsForANodeThatFailsGoesToTheNext)
     ASSERT_TRUE(eventually([&] { return client.health()[0].under_way == 2 && client.health()[1].served == 2; }));
     std::future<Response> write; // and one that must not be sent twice
     for (int i = 0; i < 3 && client.health()[0].under_way < 3; ++i) {
-        write = start(client.send(request("POST", "/x", "w", Effect::write),
-                                  OperationContext::within(std::chrono::seconds(1))));
+        write = start(
+            client.send(request("POST", "/x", "w", Effect::write), OperationContext::within(std::chrono::seconds(1))));
         if (!eventually([&] { return client.health()[0].under_way == 3; }, std::chrono::milliseconds(200))) {
             EXPECT_EQ(wait(std::move(write)).status, 200);
         }
@@ -404,7 +404,7 @@ TEST(HttpHealth, WhatWaitsForANodeThatFailsGoesToTheNext)
     healthy = false;
     for (std::future<Response>& read : reads)
         EXPECT_EQ(wait(std::move(read)).status, 200);
-    EXPECT_EQ(client.health()[1].served + client.health()[0].served, client.health()[1].served);
+    EXPECT_EQ(client.health()[0].served, 0U);
     if (write.valid()) {
         const StorageError error = error_of([&] { wait(std::move(write)); });
         EXPECT_EQ(error.errc(), StorageErrc::timeout);

@@ -42,7 +42,7 @@ protected:
     Ids prepare_restore(StoreDirectory& store_directory)
     {
         sqlite::Stopper stopper;
-        const auto collections = local_qdrant::check_archive(backup(), stopper);
+        const auto collections = local_qdrant::check_archive(backup(), local_qdrant::backend, stopper);
         const std::filesystem::path place = store_directory.begin_restore();
         Ids names;
         for (const auto& collection : collections) {

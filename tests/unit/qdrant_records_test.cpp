@@ -1,9 +1,9 @@
 // What the client sends, and what it makes of the answers, against what a real server was sent and answered.
 
 #include "protocol/http/client.hpp"
+#include "servers/http_stub.hpp"
 #include "support/run.hpp"
 #include "support/test_directory.hpp"
-#include "servers/http_stub.hpp"
 #include "vector/qdrant/answers.hpp"
 #include "vector/qdrant/condition.hpp"
 #include "vector/qdrant/layout.hpp"
@@ -69,9 +69,7 @@ TEST_F(QdrantRecords, PointsAreWrittenAsTheServerTookThem)
 
 TEST_F(QdrantRecords, FiltersAreWhatTheServerTook)
 {
-    const auto translated = [](const char* text) {
-        return normal(qdrant::translate(Filter::parse_text(text)).filter);
-    };
+    const auto translated = [](const char* text) { return normal(qdrant::translate(Filter::parse_text(text)).filter); };
     const auto recorded = [&](const char* name) { return normal(request(name).at("filter")); };
     EXPECT_EQ(translated(R"({"user_id": "u1"})"), recorded("query filter match"));
     EXPECT_EQ(translated(R"({"ok": true})"), recorded("query filter match bool"));
@@ -83,8 +81,8 @@ TEST_F(QdrantRecords, FiltersAreWhatTheServerTook)
     for (const char* exact : {R"({"user_id": "u1"})", R"({"a": {"$exists": true}})", R"({"a": {"$nin": ["x", null]}})",
                               R"({"$or": [{"a": true}, {"$not": {"b": "x"}}]})"})
         EXPECT_TRUE(qdrant::translate(Filter::parse_text(exact)).exact) << exact;
-    for (const char* weaker : {R"({"n": 1})", R"({"n": {"$gt": 1}})", R"({"t": {"$lt": "2026-01-01T00:00:00Z"}})",
-                               R"({"a\"b": "x"})"})
+    for (const char* weaker :
+         {R"({"n": 1})", R"({"n": {"$gt": 1}})", R"({"t": {"$lt": "2026-01-01T00:00:00Z"}})", R"({"a\"b": "x"})"})
         EXPECT_FALSE(qdrant::translate(Filter::parse_text(weaker)).exact) << weaker;
 }
 
@@ -95,7 +93,8 @@ TEST_F(QdrantRecords, AnswersWithPoints)
     EXPECT_EQ(plain[0].document.id, "a");
     EXPECT_EQ(plain[0].document.content, "hello");
     EXPECT_EQ(plain[0].document.embedding, (std::vector<float>{1, 0, 0, 0}));
-    EXPECT_EQ(plain[0].document.metadata, request("upsert wait").at("points").as_array()[0].at("payload").at("metadata"));
+    EXPECT_EQ(plain[0].document.metadata,
+              request("upsert wait").at("points").as_array()[0].at("payload").at("metadata"));
     EXPECT_DOUBLE_EQ(plain[0].score, 1);
     EXPECT_EQ(plain[1].document.id, "c");
     EXPECT_NEAR(plain[1].score, 0.6, 1e-6);
@@ -199,7 +198,7 @@ TEST_F(QdrantRecords, RefusalsAreOurErrors)
     }
 }
 
-TEST_F(QdrantRecords, OldServersAreRefused)
+TEST(QdrantClient, OldServersAreRefused)
 {
     for (const auto& [version, refused] : std::map<std::string, bool>{{"1.9.7", true}, {"1.10.0", false}}) {
         HttpStub stub([&](const StubRequest& seen) {
@@ -225,7 +224,7 @@ TEST_F(QdrantRecords, OldServersAreRefused)
     }
 }
 
-TEST_F(QdrantRecords, SettingsThatCannotBeAreRefused)
+TEST(QdrantClient, SettingsThatCannotBeAreRefused)
 {
     const auto refused = [](auto change) {
         VectorDatabaseConfig config;

@@ -1,8 +1,8 @@
 // The decisions of the decorators, without I/O and without time passing.
 
 #include "core/circuit_breaker.hpp"
-#include "resilience/retry_rules.hpp"
 #include "protocol/sql/sql_reading.hpp"
+#include "resilience/retry_rules.hpp"
 #include "support/run.hpp"
 
 #include <whisperstore/resilience/resilience_config.hpp>

@@ -169,14 +169,15 @@ std::vector<DemoStore> stores_of(Invocation& invocation, StorageLayer& storage)
     return stores;
 }
 
-std::string server_of(const AbstractDatabaseAdapter& database)
+/// Nothing for what lives in files of the data directory.
+std::string place_of(std::string_view type, std::string_view in_files, const std::vector<std::string>& endpoints)
 {
-    if (database.database_type() == "sqlite")
+    if (type == in_files)
         return {};
     std::string places;
-    for (const std::string& place : database.endpoints())
+    for (const std::string& place : endpoints)
         places.append(places.empty() ? "" : ", ").append(place);
-    return std::string(database.database_type()) + " (" + places + ")";
+    return std::string(type) + " (" + places + ")";
 }
 
 Exit run_demo(Invocation& invocation, const std::string& sample_directory)
@@ -192,7 +193,10 @@ Exit run_demo(Invocation& invocation, const std::string& sample_directory)
     {
         OpenStorage storage = invocation.open(manager, Access::write);
         const OperationContext& context = invocation.context();
-        report.server = server_of(storage->database());
+        const AbstractDatabaseAdapter& database = storage->database();
+        const VectorDatabaseManager& vectors = storage->vector_db();
+        report.server = place_of(database.database_type(), "sqlite", database.endpoints());
+        report.vectors = place_of(vectors.vector_database_type(), "local_qdrant", vectors.endpoints());
         refuse_foreign_data(invocation, *storage, sample);
         report.by_text = has_model(invocation, *storage);
         if (report.by_text)

@@ -49,7 +49,8 @@ struct DemoStore
 struct DemoReport
 {
     std::filesystem::path data_dir;
-    std::string server; ///< that has the database, with its type; empty where that is a file of the data directory
+    std::string server;  ///< that has the database, with its type; empty where that is a file of the data directory
+    std::string vectors; ///< what has the vectors, with its type; empty where they are files of the data directory
     std::filesystem::path sample;
     bool by_text = false; ///< texts were embedded here; else the sample's own vectors were used
     std::string model;    ///< that embedded them

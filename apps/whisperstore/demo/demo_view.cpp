@@ -260,9 +260,13 @@ private:
     void next_steps()
     {
         heading("Go on from here", "");
-        const std::string files = shown_path(report_.data_dir) + ", as plain SQLite files.";
-        out_.line(margin + std::string("The data stays in ") +
-                  (report_.server.empty() ? files : report_.server + ", the vectors in " + files));
+        const std::string files = shown_path(report_.data_dir) + ", as plain SQLite files";
+        std::string where = "The data stays in " + (report_.server.empty() ? files : report_.server);
+        if (!report_.vectors.empty())
+            where.append(", the vectors in ").append(report_.vectors);
+        else if (!report_.server.empty())
+            where.append(", the vectors in ").append(files);
+        out_.line(margin + where + ".");
         out_.line();
         std::vector<std::string> commands;
         commands.push_back("export WHISPERENGINE_DATA_DIR=" + report_.data_dir.string());

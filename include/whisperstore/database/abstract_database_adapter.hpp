@@ -123,8 +123,8 @@ public:
     /// Where it connects, without secrets: a path or host:port list.
     virtual std::vector<std::string> endpoints() const = 0;
 
-    /// What else a backend tells of itself, for metrics and people: the `connections` of PostgreSQL, the `topology` of a
-    /// cluster; empty for others. \throws StorageError closed.
+    /// What else a backend tells of itself, for metrics and people: the `connections` of PostgreSQL, the `topology` of
+    /// a cluster; empty for others. \throws StorageError closed.
     virtual json::object get_details() const { return json::object(); }
     /// What is amiss although it works: servers of a cluster that are not used, and why. Empty when nothing is.
     /// \throws StorageError closed.

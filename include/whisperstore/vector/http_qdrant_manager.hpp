@@ -23,25 +23,25 @@ struct QdrantSnapshot
 /// Uses `url` (or `host` and `port`; 6333), `api_key`, `tls`, `exact_search`, `search_ef`, `consistency`, `ordering`,
 /// and of collections it creates `shard_number`, `replication_factor` and `write_consistency_factor`.
 ///
-/// A document is a point whose id is the UUID (version 5, in the namespace of URLs) of the document's id; id, content and
-/// metadata are its payload, as docs/qdrant.md describes. Every collection has a payload index on `user_id` (its tenant),
-/// `channel_id` and `memory_type`, and a sparse vector of the words of each document, so that its texts can be searched
-/// from the moment somebody asks for that. Collections that something else made can be searched where their points have
-/// such payloads.
+/// A document is a point whose id is the UUID (version 5, in the namespace of URLs) of the document's id; id, content
+/// and metadata are its payload, as docs/qdrant.md describes. Every collection has a payload index on `user_id` (its
+/// tenant), `channel_id` and `memory_type`, and a sparse vector of the words of each document, so that its texts can be
+/// searched from the moment somebody asks for that. Collections that something else made can be searched where their
+/// points have such payloads.
 ///
 /// Writes are acknowledged when the server has applied them (`wait=true`). Upserts and deletions by id are sent again,
 /// to another node where there is one, when their answer is lost: twice is as good as once. A batch is split by size
 /// (4 MiB a request), two requests at a time; when one fails the error says how many documents were stored.
 ///
 /// Filters are translated into Qdrant's; what its conditions cannot say exactly (numbers and times, above all) is
-/// checked again here, and more is fetched until `limit` documents match. delete_documents() by such a filter deletes the
-/// ids it found; by others the server deletes what matches, and the number is what it counted just before.
+/// checked again here, and more is fetched until `limit` documents match. delete_documents() by such a filter deletes
+/// the ids it found; by others the server deletes what matches, and the number is what it counted just before.
 /// delete_document() looks first: of two callers that delete one document at the same time both may be told that it was
 /// there. Searches by the server's graphs may miss documents; `exact_search` does not.
 ///
-/// restore_collections() fills new collections, and then puts them in the places of all others by aliases. A crash before
-/// that leaves everything as it was (the next restore removes what was filled); a crash after it is made good by the next
-/// initialize(). While collections are switched, operations on them may fail with `not_found`.
+/// restore_collections() fills new collections, and then puts them in the places of all others by aliases. A crash
+/// before that leaves everything as it was (the next restore removes what was filled); a crash after it is made good by
+/// the next initialize(). While collections are switched, operations on them may fail with `not_found`.
 ///
 /// Thread safe. A cancelled or late call closes its connection; the server may do a write that was sent.
 class HTTPQdrantManager : public VectorDatabaseManager

@@ -18,7 +18,8 @@ namespace whisperstore {
 /// itself or a script that becomes it (`exec`): the children of another one would be left behind.
 ///
 /// One process uses a folder: a second owner gets `unavailable` naming the first. Programs that do not know of this (a
-/// `chroma run` by hand) are not kept out. `read_only` is `unsupported`.
+/// `chroma run` by hand) are not kept out. With `read_only` a manager uses the server of the folder's owner, and sees
+/// its writes at once; where there is no owner it runs a server itself, and keeps writers out for as long.
 class LocalChromaDBManager final : public ChromaDBManager
 {
 public:

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <utility>
@@ -164,6 +165,7 @@ struct Client::State
     std::vector<std::unique_ptr<Node>> nodes;
     std::atomic<std::size_t> turn{0};
     std::atomic<bool> closed{false};
+    std::mutex closing;
     std::optional<HealthChecker> checker; // before all it watches
 };
 
@@ -253,6 +255,10 @@ StorageError Client::error_of(const Response& response, const Request& request) 
 void Client::close()
 {
     state_->closed.store(true, std::memory_order_release);
+    {
+        const std::lock_guard lock(state_->closing);
+        state_->checker.reset();
+    }
     for (const auto& node : state_->nodes)
         node->pool->close();
 }

@@ -100,7 +100,8 @@ public:
     /// The error of a refusal; whatever the server says of the client's secrets is left out of it.
     StorageError error_of(const Response& response, const Request& request) const;
 
-    /// Closes what rests; calls that begin later are refused. Those under way end by themselves. Idempotent.
+    /// Closes what rests and ends the health checks; calls that begin later are refused. Those under way end by
+    /// themselves. Idempotent.
     void close();
 
     /// The nodes as `host:port`, in the order of the configuration.

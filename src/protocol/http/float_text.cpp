@@ -24,6 +24,14 @@ constexpr std::array<std::uint8_t, 256> digit_values = [] {
     return values;
 }();
 
+/// Two digits of base64 for each twelve bits.
+constexpr std::array<std::array<char, 2>, 4096> base64_pairs = [] {
+    std::array<std::array<char, 2>, 4096> pairs{};
+    for (std::size_t i = 0; i < pairs.size(); ++i)
+        pairs[i] = {alphabet[i >> 6U], alphabet[i & 63U]};
+    return pairs;
+}();
+
 /// "00" to "99".
 constexpr std::array<char, 200> digit_pairs = [] {
     std::array<char, 200> pairs{};
@@ -143,23 +151,40 @@ void append_json_string(std::string& out, std::string_view text)
 
 std::string encode_float_base64(std::span<const float> values)
 {
-    std::string out;
-    out.reserve((values.size() * 4 + 2) / 3 * 4);
-    std::uint32_t group = 0;
-    unsigned bits = 0;
-    const auto put = [&](std::uint32_t byte) {
-        group = (group << 8U) | byte;
-        for (bits += 8; bits >= 6; bits -= 6)
-            out.push_back(alphabet[(group >> (bits - 6)) & 63U]);
+    std::string out((values.size() * 4 + 2) / 3 * 4, '=');
+    char* at = out.data();
+    const auto put = [&](std::uint32_t bytes) { // three
+        std::memcpy(at, base64_pairs[bytes >> 12U].data(), 2);
+        std::memcpy(at + 2, base64_pairs[bytes & 0xFFFU].data(), 2);
+        at += 4;
     };
-    for (const float value : values) {
-        const auto word = std::bit_cast<std::uint32_t>(value);
-        for (unsigned shift = 0; shift < 32; shift += 8)
-            put((word >> shift) & 0xFFU);
+    // The bytes of a little-endian float from the highest bit on.
+    const auto word = [&](std::size_t i) { return __builtin_bswap32(std::bit_cast<std::uint32_t>(values[i])); };
+    std::size_t i = 0;
+    for (; i + 3 <= values.size(); i += 3) {
+        const std::uint32_t first = word(i);
+        const std::uint32_t second = word(i + 1);
+        const std::uint32_t third = word(i + 2);
+        put(first >> 8U);
+        put(((first & 0xFFU) << 16U) | (second >> 16U));
+        put(((second & 0xFFFFU) << 8U) | (third >> 24U));
+        put(third & 0xFFFFFFU);
     }
-    if (bits > 0)
-        out.push_back(alphabet[(group << (6 - bits)) & 63U]);
-    out.append((4 - out.size() % 4) % 4, '=');
+    // Of one float four bytes are left, of two eight: their last digits hold fewer bits, then '=' follows.
+    if (i + 2 == values.size()) {
+        const std::uint32_t first = word(i);
+        const std::uint32_t second = word(i + 1);
+        put(first >> 8U);
+        put(((first & 0xFFU) << 16U) | (second >> 16U));
+        put((second & 0xFFFFU) << 8U);
+        at[-1] = '=';
+    } else if (i + 1 == values.size()) {
+        const std::uint32_t last = word(i);
+        put(last >> 8U);
+        put((last & 0xFFU) << 16U);
+        at[-1] = '=';
+        at[-2] = '=';
+    }
     return out;
 }
 

@@ -66,8 +66,7 @@ awaitable<void> HealthChecker::watch(Node& node, Node& probe)
                 node.breaker.report(*ticket, CircuitBreaker::Verdict::healthy, OperationContext::Clock::now());
         } else {
             if (const auto ticket = node.breaker.admit(OperationContext::Clock::now()))
-                node.breaker.report(*ticket, CircuitBreaker::Verdict::failing, OperationContext::Clock::now(),
-                                    failure);
+                node.breaker.report(*ticket, CircuitBreaker::Verdict::failing, OperationContext::Clock::now(), failure);
             if (++failures >= 2)
                 node.attempts.abandon_all("the node does not answer: " + failure);
         }

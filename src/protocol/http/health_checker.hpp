@@ -29,7 +29,8 @@ private:
 
     const ClientConfig& config_;
     const TlsContext* tls_;
-    std::vector<std::unique_ptr<Node>> probes_; // apart from the calls, so that a full pool does not look like a failure
+    std::vector<std::unique_ptr<Node>>
+        probes_; // apart from the calls, so that a full pool does not look like a failure
     asio::io_context loop_{1};
     std::thread thread_;
 };

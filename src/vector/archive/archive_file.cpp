@@ -1,5 +1,7 @@
 #include "vector/archive/archive_file.hpp"
 
+#include "sqlite/store.hpp"
+
 #include <whisperstore/core/error.hpp>
 
 #include <sqlite3.h>
@@ -36,6 +38,14 @@ void check_stop(const sqlite::Stopper& stopper, std::string_view backend)
     // In SQLite's own words: run_on_thread turns them into `timeout` or `cancelled`.
     if (stopper.stopped())
         throw sqlite::make_error(SQLITE_INTERRUPT, "interrupted", {}, backend);
+}
+
+awaitable<void> run_stoppable(std::function<void(sqlite::Stopper&)> work, OperationContext context)
+{
+    auto stopper = std::make_shared<sqlite::Stopper>();
+    std::function<void()> blocking = [work = std::move(work), stopper] { work(*stopper); };
+    std::function<void()> interrupt = [stopper] { stopper->stop(); };
+    co_await sqlite::run_on_thread(std::move(blocking), std::move(context), std::move(interrupt));
 }
 
 sqlite::OpenOptions reading(const fs::path& path, std::string_view backend)

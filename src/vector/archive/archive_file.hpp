@@ -5,12 +5,16 @@
 #include "sqlite/stopper.hpp"
 #include "vector/archive/collection_file.hpp"
 
+#include <functional>
 #include <memory>
 
 namespace whisperstore::vector_archive {
 
 /// Throws when a stop was asked for: for the parts of the work without statements.
 void check_stop(const sqlite::Stopper& stopper, std::string_view backend);
+
+/// Runs blocking work on a thread of its own; the caller's cancellation or deadline stops it.
+awaitable<void> run_stoppable(std::function<void(sqlite::Stopper&)> work, OperationContext context);
 
 /// How the file of an archive is opened to be read.
 sqlite::OpenOptions reading(const std::filesystem::path& path, std::string_view backend);

@@ -171,7 +171,9 @@ private:
             cursor_.fail("a distance is no number");
         const std::string_view digits = cursor_.read_raw();
         double value = 0;
-        std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        if (error != std::errc())
+            cursor_.fail("a distance is beyond double");
         return value;
     }
 

@@ -159,7 +159,7 @@ DistributedChromaDBManager::DistributedChromaDBManager(VectorDatabaseConfig conf
 }
 
 LocalChromaDBManager::LocalChromaDBManager(VectorDatabaseConfig config)
-    : ChromaDBManager(std::make_shared<chroma::Store>(chroma::local_server(config), config))
+    : ChromaDBManager(std::make_shared<chroma::Store>(chroma::local_server(config), config, config.read_only))
 {
 }
 

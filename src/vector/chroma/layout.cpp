@@ -178,16 +178,23 @@ private:
     void plain(std::string_view path, const json::value& value)
     {
         key(path);
-        out_.append(json::serialize(value));
+        if (value.is_bool())
+            out_.append(value.get_bool() ? "true" : "false");
+        else if (value.is_int64())
+            out_.append(std::to_string(value.get_int64()));
+        else
+            out_.append(json::serialize(value));
     }
 
     void key(std::string_view name)
     {
-        if (!written_.empty())
+        if (!first_)
             out_.push_back(',');
+        first_ = false;
         http::append_json_string(out_, name);
         out_.push_back(':');
-        written_.emplace_back(name);
+        if (!old_keys_.empty())
+            written_.emplace_back(name);
     }
 
     void forget_old_keys()
@@ -205,7 +212,8 @@ private:
 
     std::string& out_;
     const std::set<std::string, std::less<>>& old_keys_;
-    std::vector<std::string> written_;
+    bool first_ = true;
+    std::vector<std::string> written_; ///< only where there are old ones
     Looseness loose_ = Looseness::none;
 };
 

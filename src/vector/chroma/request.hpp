@@ -35,7 +35,8 @@ std::string get_where(const Where& where, Include include, std::optional<std::ui
 std::string query(std::span<const float> embedding, std::size_t count, const Where& where, Include include);
 std::string delete_ids(std::span<const std::string> ids);
 
-/// Of one batch. \param old_keys the metadata keys of those documents that are there already
+/// Of one batch; vectors are sent with unit length. \param old_keys the metadata keys of those documents that are there
+/// already
 std::string upsert(std::span<const VectorDocument* const> documents,
                    const std::map<std::string, std::set<std::string, std::less<>>, std::less<>>& old_keys);
 /// About how many bytes a document adds to it.

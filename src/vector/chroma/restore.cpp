@@ -165,11 +165,12 @@ awaitable<Renaming> stage(std::shared_ptr<Api> api, GraphSettings graph, std::st
     const CollectionRow row = co_await api->create(std::move(name), stored_config(collection.config), graph, context);
     std::uint64_t documents = 0;
     while (true) {
-        std::vector<VectorDocument> some = co_await vector_server::RestoreSource::next(source, collection, context);
+        const std::vector<VectorDocument> some =
+            co_await vector_server::RestoreSource::next(source, collection, context);
         if (some.empty())
             break;
         documents += some.size();
-        co_await upload(api, row.id, std::move(some), context);
+        co_await upload(api, row.id, some, context);
     }
     const std::uint64_t stored = co_await api->count(row.id, std::move(context));
     if (stored != documents)

@@ -58,10 +58,11 @@ void check_space(const Collection& collection)
 
 } // namespace
 
-Store::Store(std::shared_ptr<Server> server, const VectorDatabaseConfig& config)
+Store::Store(std::shared_ptr<Server> server, const VectorDatabaseConfig& config, bool read_only)
     : api_(std::make_shared<Api>(std::move(server), named(config.chroma_tenant, "the tenant"),
                                  named(config.chroma_database, "the database"))),
-      collections_(api_, graph_of(config))
+      collections_(api_, graph_of(config)),
+      read_only_(read_only)
 {
 }
 
@@ -69,6 +70,13 @@ void Store::check_open() const
 {
     if (!open_.load(std::memory_order_acquire))
         throw StorageError(StorageErrc::closed, "not open: call initialize() first");
+}
+
+void Store::check_writable(std::string_view what) const
+{
+    check_open();
+    if (read_only_)
+        throw StorageError(StorageErrc::permission, "cannot " + std::string(what) + ": it was opened read-only");
 }
 
 template <typename T, typename Work>
@@ -107,7 +115,8 @@ awaitable<void> Store::initialize(OperationContext context)
             co_return;
         co_await api_->server().open(context);
         co_await api_->check_server(context);
-        co_await finish_restores(api_, api_->server().exclusive(), context);
+        if (!read_only_)
+            co_await finish_restores(api_, api_->server().exclusive(), context);
         collections_.forget_all();
         open_.store(true, std::memory_order_release);
     } catch (...) {
@@ -132,7 +141,7 @@ awaitable<void> Store::create_collection(std::string name, CollectionConfig conf
 {
     try {
         context.check_deadline(backend(), "create_collection");
-        check_open();
+        check_writable("create a collection");
         co_await collections_.create(std::move(name), std::move(config), std::move(context));
     } catch (...) {
         rethrow_as_storage_error(backend(), "create_collection");
@@ -143,7 +152,7 @@ awaitable<bool> Store::delete_collection(std::string name, OperationContext cont
 {
     try {
         context.check_deadline(backend(), "delete_collection");
-        check_open();
+        check_writable("delete a collection");
         co_return co_await collections_.remove(std::move(name), std::move(context));
     } catch (...) {
         rethrow_as_storage_error(backend(), "delete_collection");
@@ -178,7 +187,7 @@ awaitable<void> Store::prepare_for_texts(std::string name, std::string embedding
 {
     try {
         context.check_deadline(backend(), "prepare_for_texts");
-        check_open();
+        check_writable("prepare a collection for texts");
         co_await collections_.remember_model(std::move(name), std::move(embedding_model), std::move(context));
     } catch (...) {
         rethrow_as_storage_error(backend(), "prepare_for_texts");
@@ -225,11 +234,11 @@ awaitable<void> Store::store_documents(std::string name, std::vector<VectorDocum
                                        OperationContext context)
 {
     const auto work = [&](Found found) -> awaitable<void> {
+        check_writable("store documents");
         check_space(*found);
         for (const VectorDocument& document : documents)
             check_document(document, dimension_of(*found, document.embedding.size()));
-        std::vector<VectorDocument> unit = documents;
-        co_await chroma::upload(api_, found->id, std::move(unit), context);
+        co_await upload(api_, found->id, documents, context);
     };
     co_await on<void>("store_documents", std::move(name), context, work);
 }
@@ -238,6 +247,7 @@ awaitable<bool> Store::delete_document(std::string name, std::string id, Operati
 {
     const std::vector<std::string> ids(1, std::move(id));
     const auto work = [&](Found found) -> awaitable<bool> {
+        check_writable("delete a document");
         check_document_id(ids.front());
         // Looked for first: Chroma counts ids that are not there among the deleted ones.
         const std::string answer = co_await api_->read(found->id, "get", get_by_ids(ids, only_ids), context);
@@ -252,6 +262,7 @@ awaitable<bool> Store::delete_document(std::string name, std::string id, Operati
 awaitable<std::uint64_t> Store::delete_documents(std::string name, Filter filters, OperationContext context)
 {
     const auto work = [&](Found found) -> awaitable<std::uint64_t> {
+        check_writable("delete documents");
         if (filters.matches_everything())
             throw StorageError(StorageErrc::invalid_argument,
                                "an empty filter would delete every document: delete the collection instead");
@@ -404,7 +415,7 @@ awaitable<void> Store::restore(std::filesystem::path path, OperationContext cont
 {
     try {
         context.check_deadline(backend(), "restore_collections");
-        check_open();
+        check_writable("restore");
         co_await restore_archive(api_, collections_.graph(), std::move(path), context);
         collections_.forget_all();
     } catch (...) {

@@ -30,7 +30,7 @@ class Store
 {
 public:
     /// Throws StorageError invalid_argument.
-    Store(std::shared_ptr<Server> server, const VectorDatabaseConfig& config);
+    Store(std::shared_ptr<Server> server, const VectorDatabaseConfig& config, bool read_only = false);
 
     awaitable<void> initialize(OperationContext context);
     awaitable<void> cleanup();
@@ -68,6 +68,7 @@ private:
     using Found = std::shared_ptr<const Collection>;
 
     void check_open() const;
+    void check_writable(std::string_view what) const;
     /// Runs `work(collection)`, which returns an awaitable, as an operation on a collection; again with what the server
     /// says now where it fails for what was remembered of it.
     template <typename T, typename Work>
@@ -75,6 +76,7 @@ private:
 
     const std::shared_ptr<Api> api_;
     Collections collections_;
+    const bool read_only_;
     vector_server::SearchTimes search_times_;
     std::atomic<bool> open_{false};
 };

@@ -64,7 +64,6 @@ struct Work
 {
     std::shared_ptr<Api> api;
     std::string collection;
-    std::vector<VectorDocument> documents;
     std::vector<Batch> batches;
     OperationContext context;
     std::size_t next = 0; ///< batch that nobody has
@@ -128,14 +127,11 @@ StorageError with_progress(const StorageError& error, const Work& work)
 
 } // namespace
 
-awaitable<void> upload(std::shared_ptr<Api> api, std::string collection, std::vector<VectorDocument> documents,
+awaitable<void> upload(std::shared_ptr<Api> api, std::string collection, const std::vector<VectorDocument>& documents,
                        OperationContext context)
 {
     auto work = std::make_shared<Work>();
-    work->documents = std::move(documents);
-    for (VectorDocument& document : work->documents)
-        normalize(document.embedding);
-    const std::vector<const VectorDocument*> kept = last_of_each(work->documents);
+    const std::vector<const VectorDocument*> kept = last_of_each(documents);
     work->total = kept.size();
     work->batches = batches_of(kept, std::min(most_documents, api->largest_batch()));
     work->api = std::move(api);

@@ -1,5 +1,6 @@
 #include "core/failure.hpp"
 #include "vector/local_qdrant/open_store.hpp"
+#include "vector/server/search_times.hpp"
 
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/vector/local_qdrant_manager.hpp>
@@ -103,26 +104,13 @@ public:
         }
     }
 
-    void record_search(std::chrono::steady_clock::duration taken) noexcept
-    {
-        searches_.fetch_add(1, std::memory_order_relaxed);
-        nanoseconds_.fetch_add(static_cast<std::uint64_t>(std::chrono::nanoseconds(taken).count()),
-                               std::memory_order_relaxed);
-    }
-    double average_ms() const noexcept
-    {
-        const std::uint64_t count = searches_.load(std::memory_order_relaxed);
-        const auto total = static_cast<double>(nanoseconds_.load(std::memory_order_relaxed)) / 1e6;
-        return count == 0 ? 0.0 : total / static_cast<double>(count);
-    }
+    vector_server::SearchTimes searches;
 
 private:
     const VectorDatabaseConfig config_;
     std::mutex opening_mutex_;
     mutable std::mutex mutex_;
     std::shared_ptr<OpenStore> store_;
-    std::atomic<std::uint64_t> searches_{0};
-    std::atomic<std::uint64_t> nanoseconds_{0};
 };
 
 LocalQdrantManager::LocalQdrantManager(VectorDatabaseConfig config) : impl_(std::make_shared<Impl>(std::move(config)))
@@ -228,7 +216,7 @@ awaitable<std::vector<SearchResult>> LocalQdrantManager::search_similar(std::str
     };
     std::vector<SearchResult> results = co_await Impl::on_collection<std::vector<SearchResult>>(
         impl, "search_similar", std::move(collection), context, work);
-    impl->record_search(std::chrono::steady_clock::now() - start);
+    impl->searches.record(std::chrono::steady_clock::now() - start);
     co_return results;
 }
 
@@ -253,7 +241,7 @@ awaitable<SearchCandidates> LocalQdrantManager::search_candidates(std::string co
     const auto work = [&](OpenCollection found) { return found->candidates(std::move(query), context); };
     SearchCandidates answer =
         co_await Impl::on_collection<SearchCandidates>(impl, "search_candidates", std::move(collection), context, work);
-    impl->record_search(std::chrono::steady_clock::now() - start);
+    impl->searches.record(std::chrono::steady_clock::now() - start);
     co_return answer;
 }
 
@@ -375,7 +363,7 @@ awaitable<std::size_t> LocalQdrantManager::get_collections_count()
     co_return names.size();
 }
 
-awaitable<double> LocalQdrantManager::get_avg_search_time() { co_return impl_->average_ms(); }
+awaitable<double> LocalQdrantManager::get_avg_search_time() { co_return impl_->searches.average_ms(); }
 awaitable<double> LocalQdrantManager::get_cache_hit_rate() { co_return 0.0; }
 
 } // namespace whisperstore

@@ -1,17 +1,13 @@
 #pragma once
 // Blocking work on a thread of its own that a caller's cancellation or deadline stops.
 
-#include "sqlite/stopper.hpp"
-#include "sqlite/store.hpp"
-
-#include <functional>
+#include "vector/local_qdrant/collection_file.hpp"
 
 namespace whisperstore::local_qdrant {
 
-/// Throws when a stop was asked for: for the parts of the work without statements.
-void check_stop(const sqlite::Stopper& stopper);
+using vector_archive::run_stoppable;
 
-/// sqlite::run_on_thread with a stopper.
-awaitable<void> run_stoppable(std::function<void(sqlite::Stopper&)> work, OperationContext context);
+/// Throws when a stop was asked for: for the parts of the work without statements.
+inline void check_stop(const sqlite::Stopper& stopper) { vector_archive::check_stop(stopper, backend); }
 
 } // namespace whisperstore::local_qdrant

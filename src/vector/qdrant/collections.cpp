@@ -62,9 +62,8 @@ PendingRestore restore_in(const json::object& document)
     PendingRestore restore;
     for (const json::value& item : document.at("collections").as_array()) {
         const json::object& one = item.as_object();
-        restore.collections.push_back(PendingRestore::Staged{std::string(one.at("name").as_string()),
-                                                             std::string(one.at("collection").as_string()),
-                                                             config_in(one)});
+        restore.collections.push_back(PendingRestore::Staged{
+            std::string(one.at("name").as_string()), std::string(one.at("collection").as_string()), config_in(one)});
     }
     return restore;
 }
@@ -222,19 +221,20 @@ awaitable<Collection> Collections::read(std::string name, OperationContext conte
     collection.config.embedding_dimension = info->dimension;
     collection.config.lexical = collection.config.lexical && info->has_words;
     const std::lock_guard lock(mutex_);
-    known_.insert_or_assign(std::move(name), collection);
+    known_.insert_or_assign(std::move(name), std::make_shared<const Collection>(collection));
     co_return collection;
 }
 
-awaitable<Collection> Collections::known(std::string name, std::size_t wanted_dimension, OperationContext context)
+awaitable<std::shared_ptr<const Collection>> Collections::known(std::string name, std::size_t wanted_dimension,
+                                                                OperationContext context)
 {
     {
         const std::lock_guard lock(mutex_);
         const auto found = known_.find(name);
-        if (found != known_.end() && (wanted_dimension == 0 || found->second.info.dimension == wanted_dimension))
+        if (found != known_.end() && (wanted_dimension == 0 || found->second->info.dimension == wanted_dimension))
             co_return found->second;
     }
-    co_return co_await read(std::move(name), std::move(context));
+    co_return std::make_shared<const Collection>(co_await read(std::move(name), std::move(context)));
 }
 
 void Collections::forget(const std::string& name)
@@ -354,12 +354,17 @@ awaitable<bool> Collections::remove(std::string name, OperationContext context)
 
 awaitable<void> Collections::clear_staged(OperationContext context)
 {
+    // One that was decided and not finished needs what it filled: it comes first.
+    const std::optional<json::object> pending = co_await find_entry(std::string(pending_key), context);
+    if (pending)
+        co_await finish_restore(restore_in(*pending), context);
     Call call;
     call.target = "/collections";
     const std::vector<std::string> names = parse_names(co_await server_.send(std::move(call), context));
     const std::vector<Alias> used = co_await aliases(context);
     for (const std::string& name : names)
-        if (name.find(staging_mark) != std::string::npos && std::ranges::find(used, name, &Alias::collection) == used.end())
+        if (name.find(staging_mark) != std::string::npos &&
+            std::ranges::find(used, name, &Alias::collection) == used.end())
             co_await drop(name, context);
 }
 

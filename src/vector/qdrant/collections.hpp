@@ -43,7 +43,8 @@ public:
     /// As it is now. Throws StorageError not_found.
     awaitable<Collection> read(std::string name, OperationContext context);
     /// As it was seen last; read anew where it was never, or had another dimension than is wanted.
-    awaitable<Collection> known(std::string name, std::size_t wanted_dimension, OperationContext context);
+    awaitable<std::shared_ptr<const Collection>> known(std::string name, std::size_t wanted_dimension,
+                                                       OperationContext context);
     void forget(const std::string& name);
 
     awaitable<void> create(std::string name, CollectionConfig config, OperationContext context);
@@ -54,7 +55,7 @@ public:
     ///@{
     /// An empty collection for a restore to fill.
     awaitable<void> make(std::string collection, CollectionConfig config, OperationContext context);
-    /// Throws the collections of unfinished restores away.
+    /// Finishes a restore that was decided, and throws the collections of those away that were not.
     awaitable<void> clear_staged(OperationContext context);
     /// Puts the restored collections into the places of all others. From its first step on it will happen, at the
     /// latest when the store is opened the next time.
@@ -78,7 +79,7 @@ private:
     const VectorDatabaseConfig& config_;
     std::atomic<bool> has_tenant_indexes_{true}; ///< since 1.11
     std::mutex mutex_;
-    std::map<std::string, Collection> known_;
+    std::map<std::string, std::shared_ptr<const Collection>> known_;
 };
 
 /// The name of a collection that a restore fills.

@@ -1,6 +1,6 @@
-#include <whisperstore/vector/distributed_qdrant_manager.hpp>
-
 #include "vector/qdrant/store.hpp"
+
+#include <whisperstore/vector/distributed_qdrant_manager.hpp>
 
 #include <algorithm>
 
@@ -34,7 +34,7 @@ DistributedQdrantManager::DistributedQdrantManager(VectorDatabaseConfig config)
 std::vector<QdrantNodeHealth> DistributedQdrantManager::node_health() const
 {
     std::vector<QdrantNodeHealth> all;
-    for (const http::NodeHealth& node : store()->server.client().health())
+    for (const http::NodeHealth& node : store()->server.client()->health())
         all.push_back(QdrantNodeHealth{node.node.to_string(), node.circuit.state == CircuitBreaker::State::closed,
                                        node.circuit.last_failure, node.circuit.opened, node.served, node.under_way});
     return all;

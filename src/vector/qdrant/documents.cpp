@@ -113,8 +113,7 @@ awaitable<std::uint64_t> count(Store& store, std::string collection, Filter filt
     co_return matching;
 }
 
-awaitable<void> remove_ids(Store& store, std::string collection, std::vector<std::string> ids,
-                           OperationContext context)
+awaitable<void> remove_ids(Store& store, std::string collection, std::vector<std::string> ids, OperationContext context)
 {
     for (std::size_t first = 0; first < ids.size(); first += ids_at_once) {
         const auto some = std::span(ids).subspan(first, std::min(ids_at_once, ids.size() - first));
@@ -126,8 +125,7 @@ awaitable<void> remove_ids(Store& store, std::string collection, std::vector<std
     }
 }
 
-awaitable<std::uint64_t> remove_matching(Store& store, std::string collection, Filter filters,
-                                         OperationContext context)
+awaitable<std::uint64_t> remove_matching(Store& store, std::string collection, Filter filters, OperationContext context)
 {
     const Condition condition = translate(filters);
     if (condition.exact) {

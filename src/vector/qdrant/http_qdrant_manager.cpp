@@ -1,8 +1,8 @@
-#include <whisperstore/vector/http_qdrant_manager.hpp>
-
 #include "core/failure.hpp"
 #include "vector/qdrant/store.hpp"
 #include "vector/server/archive_stream.hpp"
+
+#include <whisperstore/vector/http_qdrant_manager.hpp>
 
 #include <unordered_map>
 
@@ -25,9 +25,9 @@ constexpr std::size_t backup_page = 512;
         if (error.errc() == StorageErrc::not_found || error.errc() == StorageErrc::invalid_argument)
             store.collections.forget(collection);
         if (error.errc() == StorageErrc::not_found && !collection.empty())
-            throw StorageError(StorageErrc::not_found, "there is no collection '" + collection + "'",
-                               ErrorDetails{store.backend(), std::string(operation), error.native_code(),
-                                            error.outcome(), false});
+            throw StorageError(
+                StorageErrc::not_found, "there is no collection '" + collection + "'",
+                ErrorDetails{store.backend(), std::string(operation), error.native_code(), error.outcome(), false});
         throw error.within(store.backend(), operation);
     } catch (...) {
         rethrow_as_storage_error(store.backend(), operation);
@@ -97,6 +97,7 @@ awaitable<void> HTTPQdrantManager::initialize(OperationContext context)
         context.check_deadline(store->backend(), "initialize");
         if (store->open)
             co_return;
+        store->server.open();
         co_await store->collections.open(std::move(context));
         store->open = true;
     } catch (...) {
@@ -106,7 +107,9 @@ awaitable<void> HTTPQdrantManager::initialize(OperationContext context)
 
 awaitable<void> HTTPQdrantManager::cleanup()
 {
-    store_->open = false;
+    const auto store = store_;
+    store->open = false;
+    store->server.close();
     co_return;
 }
 
@@ -173,15 +176,16 @@ awaitable<void> HTTPQdrantManager::store_documents(std::string collection, std::
         context.check_deadline(store->backend(), "store_documents");
         check_collection_name(collection);
         const std::size_t dimension = documents.empty() ? 0 : documents.front().embedding.size();
-        const qdrant::Collection known = co_await store->collections.known(collection, dimension, context);
+        const std::shared_ptr<const qdrant::Collection> known =
+            co_await store->collections.known(collection, dimension, context);
         for (VectorDocument& document : documents) {
-            check_document(document, known.info.dimension);
+            check_document(document, known->info.dimension);
             normalize(document.embedding);
         }
         if (documents.empty())
             co_return;
         keep_last(documents);
-        co_await qdrant::upsert(*store, collection, known.info.has_words, std::move(documents), std::move(context));
+        co_await qdrant::upsert(*store, collection, known->info.has_words, std::move(documents), std::move(context));
     } catch (...) {
         fail(*store, "store_documents", collection);
     }
@@ -198,9 +202,9 @@ awaitable<std::vector<SearchResult>> HTTPQdrantManager::search_similar(std::stri
         store->check_open();
         context.check_deadline(store->backend(), "search_similar");
         check_collection_name(collection);
-        const qdrant::Collection known =
+        const std::shared_ptr<const qdrant::Collection> known =
             co_await store->collections.known(collection, query_embedding.size(), context);
-        check_embedding(query_embedding, known.info.dimension);
+        check_embedding(query_embedding, known->info.dimension);
         std::vector<float> unit_vector(query_embedding.begin(), query_embedding.end());
         normalize(unit_vector);
         std::vector<SearchResult> results = co_await qdrant::search(*store, collection, std::move(unit_vector), limit,
@@ -222,9 +226,10 @@ HTTPQdrantManager::search_batch(std::string collection, std::vector<SearchQuery>
         context.check_deadline(store->backend(), "search_batch");
         check_collection_name(collection);
         const std::size_t dimension = queries.empty() ? 0 : queries.front().embedding.size();
-        const qdrant::Collection known = co_await store->collections.known(collection, dimension, context);
+        const std::shared_ptr<const qdrant::Collection> known =
+            co_await store->collections.known(collection, dimension, context);
         for (SearchQuery& query : queries) {
-            check_embedding(query.embedding, known.info.dimension);
+            check_embedding(query.embedding, known->info.dimension);
             normalize(query.embedding);
         }
         std::vector<std::vector<SearchResult>> answers =
@@ -261,12 +266,13 @@ awaitable<SearchCandidates> HTTPQdrantManager::search_candidates(std::string col
         context.check_deadline(store->backend(), "search_candidates");
         check_collection_name(collection);
         check_candidate_query(query);
-        qdrant::Collection known = co_await store->collections.known(collection, query.embedding.size(), context);
-        if (!known.config.lexical) // another process may have asked for it
-            known = co_await store->collections.read(collection, context);
-        check_embedding(query.embedding, known.info.dimension);
+        std::shared_ptr<const qdrant::Collection> known =
+            co_await store->collections.known(collection, query.embedding.size(), context);
+        if (!known->config.lexical) // another process may have asked for it
+            known = std::make_shared<const qdrant::Collection>(co_await store->collections.read(collection, context));
+        check_embedding(query.embedding, known->info.dimension);
         normalize(query.embedding);
-        SearchCandidates answer = co_await qdrant::candidates(*store, collection, known.config.lexical,
+        SearchCandidates answer = co_await qdrant::candidates(*store, collection, known->config.lexical,
                                                               std::move(query), std::move(context));
         store->searches.record(std::chrono::steady_clock::now() - start);
         co_return answer;
@@ -293,8 +299,7 @@ HTTPQdrantManager::get_documents(std::string collection, std::vector<std::string
     }
 }
 
-awaitable<bool> HTTPQdrantManager::delete_document(std::string collection, std::string doc_id,
-                                                   OperationContext context)
+awaitable<bool> HTTPQdrantManager::delete_document(std::string collection, std::string doc_id, OperationContext context)
 {
     const auto store = store_;
     try {
@@ -341,8 +346,7 @@ awaitable<Page<VectorDocument>> HTTPQdrantManager::scroll(std::string collection
         check_collection_name(collection);
         if (page_size == 0 || page_size > largest_page)
             throw StorageError(StorageErrc::invalid_argument, "page_size is " + std::to_string(page_size) +
-                                                                  "; allowed are 1 to " +
-                                                                  std::to_string(largest_page));
+                                                                  "; allowed are 1 to " + std::to_string(largest_page));
         co_return co_await page_of(*store, collection, page_size, std::move(cursor), std::move(filters),
                                    std::move(context));
     } catch (...) {
@@ -439,7 +443,7 @@ awaitable<std::vector<QdrantSnapshot>> HTTPQdrantManager::create_snapshots(Opera
 }
 
 std::string_view HTTPQdrantManager::vector_database_type() const noexcept { return store_->backend(); }
-std::vector<std::string> HTTPQdrantManager::endpoints() const { return store_->server.client().endpoints(); }
+std::vector<std::string> HTTPQdrantManager::endpoints() const { return store_->server.client()->endpoints(); }
 
 awaitable<std::uint64_t> HTTPQdrantManager::get_total_documents()
 {

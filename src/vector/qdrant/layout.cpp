@@ -22,8 +22,8 @@ bool is_plain(double value) noexcept
     std::array<char, 32> text{};
     const auto end = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::scientific).ptr;
     const char* exponent = std::find(static_cast<const char*>(text.data()), static_cast<const char*>(end), 'e');
-    const auto digits = std::count_if(static_cast<const char*>(text.data()), exponent,
-                                      [](char c) { return c >= '0' && c <= '9'; });
+    const auto digits =
+        std::count_if(static_cast<const char*>(text.data()), exponent, [](char c) { return c >= '0' && c <= '9'; });
     int power = 0;
     std::from_chars(exponent + (exponent[1] == '+' ? 2 : 1), end, power);
     return digits <= most_digits && std::abs(power) <= largest_exponent;

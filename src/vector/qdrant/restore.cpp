@@ -36,8 +36,7 @@ awaitable<void> restore(Store& store, std::filesystem::path path, OperationConte
         co_await store.collections.make(staged.collection, collection.config, context);
         std::uint64_t documents = 0;
         while (true) {
-            std::vector<VectorDocument> some =
-                co_await vector_server::RestoreSource::next(source, collection, context);
+            std::vector<VectorDocument> some = co_await vector_server::RestoreSource::next(source, collection, context);
             if (some.empty())
                 break;
             documents += some.size();

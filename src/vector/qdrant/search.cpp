@@ -110,8 +110,8 @@ double similarity(const std::vector<float>& a, const std::vector<float>& b) noex
 }
 
 /// How many of the documents contain a term, by the weight that the server gave to it:
-/// idf = ln(1 + (N - n + 0.5) / (n + 0.5)), so n = (N + 1) / e^idf - 0.5. The server counts by shard, and counts deleted
-/// documents until it tidies up.
+/// idf = ln(1 + (N - n + 0.5) / (n + 0.5)), so n = (N + 1) / e^idf - 0.5. The server counts by shard, and counts
+/// deleted documents until it tidies up.
 std::uint64_t documents_by_weight(double idf, std::uint64_t documents)
 {
     const double n = std::round((static_cast<double>(documents) + 1) / std::exp(idf) - 0.5);
@@ -121,7 +121,7 @@ std::uint64_t documents_by_weight(double idf, std::uint64_t documents)
 /// What candidates() asks the words for.
 struct WordQuery
 {
-    std::vector<std::uint32_t> terms;            ///< of all words, each once
+    std::vector<std::uint32_t> terms;           ///< of all words, each once
     std::vector<std::vector<std::uint32_t>> of; ///< each word
 };
 
@@ -150,8 +150,7 @@ awaitable<std::vector<SearchResult>> search(Store& store, std::string collection
 }
 
 awaitable<std::vector<std::vector<SearchResult>>> search_all(Store& store, std::string collection,
-                                                             std::vector<SearchQuery> queries,
-                                                             OperationContext context)
+                                                             std::vector<SearchQuery> queries, OperationContext context)
 {
     std::vector<std::vector<SearchResult>> answers(queries.size());
     std::vector<std::string> heads(queries.size());

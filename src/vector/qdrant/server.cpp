@@ -82,8 +82,30 @@ Server::Server(const VectorDatabaseConfig& config, std::string backend)
     : backend_(std::move(backend)),
       read_query_(read_query(config)),
       write_query_(write_query(config)),
-      client_(client_config(config, backend_))
+      config_(client_config(config, backend_)),
+      client_(std::make_shared<http::Client>(config_))
 {
+}
+
+std::shared_ptr<http::Client> Server::client() const
+{
+    const std::lock_guard lock(mutex_);
+    return client_;
+}
+
+void Server::open()
+{
+    const std::lock_guard lock(mutex_);
+    if (closed_)
+        client_ = std::make_shared<http::Client>(config_);
+    closed_ = false;
+}
+
+void Server::close()
+{
+    const std::lock_guard lock(mutex_);
+    client_->close();
+    closed_ = true;
 }
 
 awaitable<std::optional<std::string>> Server::find(Call call, OperationContext context) const
@@ -99,12 +121,13 @@ awaitable<std::optional<std::string>> Server::find(Call call, OperationContext c
     about.method = request.method;
     about.target = request.target;
     about.effect = request.effect;
-    http::Response response = co_await client_.send(std::move(request), std::move(context));
+    const std::shared_ptr<http::Client> client = this->client();
+    http::Response response = co_await client->send(std::move(request), std::move(context));
     if (response.ok())
         co_return std::move(response.body);
     if (response.status == 404)
         co_return std::nullopt;
-    const StorageError error = client_.error_of(response, about);
+    const StorageError error = client->error_of(response, about);
     if (response.status != 500 || about.effect == http::Effect::write)
         throw StorageError(error);
     ErrorDetails details{error.backend(), error.operation(), error.native_code(), error.outcome(), true};

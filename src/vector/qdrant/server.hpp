@@ -6,7 +6,8 @@
 #include <whisperstore/core/version.hpp>
 #include <whisperstore/vector/vector_database_config.hpp>
 
-#include <atomic>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -29,7 +30,13 @@ public:
     Server(const VectorDatabaseConfig& config, std::string backend);
 
     const std::string& backend() const noexcept { return backend_; }
-    const http::Client& client() const noexcept { return client_; }
+    /// The one in use, or the last one.
+    std::shared_ptr<http::Client> client() const;
+
+    /// Connects anew after close().
+    void open();
+    /// Ends connections and health checks; calls are refused.
+    void close();
 
     /// The body of a success. Throws the StorageError of a refusal in the server's words; a failure inside of the
     /// server (500: a cluster that misses a node answers so for a while) is retryable where repeating is harmless.
@@ -47,7 +54,10 @@ private:
     const std::string backend_;
     const std::string read_query_;
     const std::string write_query_;
-    mutable http::Client client_; // sends are const to those who call
+    const http::ClientConfig config_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<http::Client> client_;
+    bool closed_ = false;
 };
 
 } // namespace whisperstore::qdrant

@@ -26,7 +26,7 @@ public:
     }
 
     const VectorDatabaseConfig config;
-    const qdrant::Server server;
+    qdrant::Server server;
     qdrant::Collections collections;
     qdrant::WordMaker words;
     vector_server::SearchTimes searches;
@@ -43,9 +43,8 @@ awaitable<void> upsert(Store& store, std::string collection, bool with_words, st
 
 awaitable<std::vector<SearchResult>> search(Store& store, std::string collection, std::vector<float> unit_vector,
                                             std::size_t limit, Filter filters, OperationContext context);
-awaitable<std::vector<std::vector<SearchResult>>> search_all(Store& store, std::string collection,
-                                                             std::vector<SearchQuery> queries,
-                                                             OperationContext context);
+awaitable<std::vector<std::vector<SearchResult>>>
+search_all(Store& store, std::string collection, std::vector<SearchQuery> queries, OperationContext context);
 awaitable<SearchCandidates> candidates(Store& store, std::string collection, bool lexical, CandidateQuery query,
                                        OperationContext context);
 

@@ -93,8 +93,8 @@ awaitable<void> upsert(Store& store, std::string collection, bool with_words, st
     std::size_t bytes = 0;
     for (const VectorDocument& document : documents)
         bytes += size_of(document);
-    auto work =
-        std::make_shared<Work>(Work{store, std::move(collection), with_words, std::move(documents), std::move(context)});
+    auto work = std::make_shared<Work>(
+        Work{store, std::move(collection), with_words, std::move(documents), std::move(context)});
     std::optional<StorageError> failure;
     try {
         if (bytes < batch_bytes) {

@@ -1,28 +1,18 @@
 #include "vector/server/archive_stream.hpp"
 
-#include "sqlite/store.hpp"
-
 namespace whisperstore::vector_server {
 
 using vector_archive::ArchiveReader;
 using vector_archive::ArchiveWriter;
+using vector_archive::run_stoppable;
 
 namespace {
 
 constexpr std::size_t documents_at_once = 512;
 
-awaitable<void> run_stoppable(std::function<void(sqlite::Stopper&)> work, OperationContext context)
-{
-    auto stopper = std::make_shared<sqlite::Stopper>();
-    std::function<void()> blocking = [work = std::move(work), stopper] { work(*stopper); };
-    std::function<void()> interrupt = [stopper] { stopper->stop(); };
-    co_await sqlite::run_on_thread(std::move(blocking), std::move(context), std::move(interrupt));
-}
-
 } // namespace
 
-awaitable<void> back_up(std::filesystem::path path, std::string backend, BackupSource source,
-                        OperationContext context)
+awaitable<void> back_up(std::filesystem::path path, std::string backend, BackupSource source, OperationContext context)
 {
     std::vector<std::string> names = co_await source.names();
     auto writer = std::make_shared<std::unique_ptr<ArchiveWriter>>();

@@ -19,8 +19,7 @@ struct BackupSource
 };
 
 /// Writes everything into one archive, which appears whole or not at all.
-awaitable<void> back_up(std::filesystem::path path, std::string backend, BackupSource source,
-                        OperationContext context);
+awaitable<void> back_up(std::filesystem::path path, std::string backend, BackupSource source, OperationContext context);
 
 /// An archive that is being restored.
 class RestoreSource

@@ -195,14 +195,43 @@ TEST_F(LocalChroma, EndsWithItsOwnerHoweverThatEnds)
     run(vectors.cleanup());
 }
 
+TEST_F(LocalChroma, AReaderUsesTheServerOfTheOwner)
+{
+    VectorDatabaseConfig reading = config();
+    reading.read_only = true;
+    LocalChromaDBManager reader(reading);
+    EXPECT_STORAGE_ERROR(run(reader.initialize()), not_found);
+    auto owner = std::make_unique<LocalChromaDBManager>(config());
+    run(owner->initialize());
+    create(*owner);
+    run(owner->store_document("docs", "a", "x", vector_number(1)));
+    run(reader.initialize());
+    EXPECT_EQ(servers().size(), 1U);
+    EXPECT_EQ(run(reader.count_documents("docs")), 1U);
+    run(owner->store_document("docs", "b", "x", vector_number(2)));
+    EXPECT_EQ(run(reader.search_similar("docs", vector_number(2), 1)).front().id, "b");
+    EXPECT_STORAGE_ERROR(run(reader.store_document("docs", "c", "x", vector_number(3))), permission);
+    EXPECT_STORAGE_ERROR(run(reader.delete_document("docs", "a")), permission);
+    EXPECT_STORAGE_ERROR(run(reader.delete_documents("docs", filter::eq("a", 1))), permission);
+    EXPECT_STORAGE_ERROR(run(reader.delete_collection("docs")), permission);
+    EXPECT_STORAGE_ERROR(create(reader), permission);
+    // The owner's server dies, and is another one then.
+    ::kill(servers().front(), SIGKILL);
+    EXPECT_EQ(run(reader.count_documents("docs")), 2U);
+    // Without an owner the reader has to do it.
+    run(owner->cleanup());
+    owner.reset();
+    EXPECT_EQ(run(reader.count_documents("docs")), 2U);
+    EXPECT_EQ(servers().size(), 1U);
+    run(reader.cleanup());
+    EXPECT_TRUE(servers().empty());
+}
+
 TEST_F(LocalChroma, ConfigurationsThatCannotWorkAreRefused)
 {
     VectorDatabaseConfig nowhere = config();
     nowhere.persist_directory.clear();
     EXPECT_STORAGE_ERROR(LocalChromaDBManager{nowhere}, invalid_argument);
-    VectorDatabaseConfig beside = config();
-    beside.read_only = true;
-    EXPECT_STORAGE_ERROR(LocalChromaDBManager{beside}, unsupported);
 }
 
 } // namespace

@@ -352,7 +352,8 @@ TEST_F(ClusterTopology, ANameWithSeveralAddressesIsAServerForEach)
             postgresql::Surroundings common;
             common.options = options;
             common.background = std::move(background);
-            router = std::make_shared<postgresql::ClusterRouter>(std::move(common), settings, std::make_shared<Session>());
+            router =
+                std::make_shared<postgresql::ClusterRouter>(std::move(common), settings, std::make_shared<Session>());
             return router;
         });
     using postgresql::Operations;

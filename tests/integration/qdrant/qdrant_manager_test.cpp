@@ -131,8 +131,8 @@ TEST(QdrantManager, LargeBatchesAreSplit)
     run(manager.store_documents("docs", documents)); // more than the server takes at once
     EXPECT_EQ(run(manager.count_documents("docs")), 40U);
     // One that no request can hold.
-    const StorageError error = error_of(
-        [&] { run(manager.store_document("docs", "huge", std::string(40'000'000, 'x'), direction(1))); });
+    const StorageError error =
+        error_of([&] { run(manager.store_document("docs", "huge", std::string(40'000'000, 'x'), direction(1))); });
     EXPECT_EQ(error.errc(), StorageErrc::invalid_argument) << error.what();
     EXPECT_EQ(run(manager.count_documents("docs")), 40U);
 }
@@ -240,8 +240,7 @@ TEST(QdrantManager, DeletingByFilterIsNeverSentTwice)
     config.url = stub.url();
     HTTPQdrantManager manager(config);
     run(manager.initialize());
-    const StorageError error =
-        error_of([&] { run(manager.delete_documents("docs", filter::eq("user_id", "u1"))); });
+    const StorageError error = error_of([&] { run(manager.delete_documents("docs", filter::eq("user_id", "u1"))); });
     EXPECT_EQ(error.errc(), StorageErrc::outcome_unknown);
     EXPECT_FALSE(error.retryable());
     EXPECT_EQ(deletions, 1);

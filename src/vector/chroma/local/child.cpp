@@ -202,7 +202,7 @@ bool Child::has_ended()
     return true;
 }
 
-bool Child::listens_on(std::uint16_t port) const
+bool listens_on(pid_t process, std::uint16_t port)
 {
     // proc(5): local_address is the address in the order of the machine and the port, in hex; state 0A is LISTEN.
     constexpr std::string_view hex_digits = "0123456789ABCDEF";
@@ -219,9 +219,18 @@ bool Child::listens_on(std::uint16_t port) const
         std::string skipped;
         std::string inode;
         fields >> number >> local >> remote >> state >> skipped >> skipped >> skipped >> skipped >> skipped >> inode;
-        if (local.ends_with(suffix) && state == "0A" && is_socket_of(process_, "socket:[" + inode + "]"))
+        if (local.ends_with(suffix) && state == "0A" && is_socket_of(process, "socket:[" + inode + "]"))
             return true;
     }
+    return false;
+}
+
+bool has_argument(pid_t process, std::string_view argument)
+{
+    std::ifstream arguments("/proc/" + std::to_string(process) + "/cmdline");
+    for (std::string one; std::getline(arguments, one, '\0');)
+        if (one == argument)
+            return true;
     return false;
 }
 

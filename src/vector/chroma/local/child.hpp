@@ -37,8 +37,6 @@ public:
     /// Whether it has ended, and how: "exit code 1", "signal 9".
     bool has_ended();
     const std::string& end() const noexcept { return end_; }
-    /// Whether it is this process that listens on a port of 127.0.0.1, and not another that has got the port.
-    bool listens_on(std::uint16_t port) const;
 
     void ask_to_end() noexcept;
     void kill() noexcept;
@@ -50,6 +48,11 @@ private:
     std::string end_;
     std::string printed_;
 };
+
+/// Whether it is this process that listens on a port of 127.0.0.1, and not another that has got the port.
+bool listens_on(pid_t process, std::uint16_t port);
+/// Whether a process has a text among its arguments.
+bool has_argument(pid_t process, std::string_view argument);
 
 /// A port of 127.0.0.1 that nobody uses now. Throws std::system_error.
 std::uint16_t free_port();

@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cstdlib>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <sstream>
@@ -60,10 +61,10 @@ fs::path program_of(const std::string& configured)
 }
 
 /// Chroma has no second reader, which the lock's own message speaks of.
-std::unique_ptr<sqlite::FileLock> lock_folder(const fs::path& folder)
+std::shared_ptr<sqlite::FileLock> lock_folder(const fs::path& folder)
 {
     try {
-        return std::make_unique<sqlite::FileLock>(folder / ".lock", "Chroma's folder", backend_name);
+        return std::make_shared<sqlite::FileLock>(folder / ".lock", "Chroma's folder", backend_name);
     } catch (const StorageError& error) {
         const std::string& message = error.message();
         const std::size_t advice = message.rfind(": stop it");
@@ -75,11 +76,47 @@ std::unique_ptr<sqlite::FileLock> lock_folder(const fs::path& folder)
     }
 }
 
+/// Where the server of a folder's owner listens, for those who only read.
+class ServerNote
+{
+public:
+    explicit ServerNote(fs::path folder) : folder_(std::move(folder)) {}
+
+    void write(const Incarnation& server) const
+    {
+        const fs::path made = folder_ / ".server.new";
+        {
+            std::ofstream file(made);
+            file << server.port << ' ' << server.process << '\n';
+        }
+        std::error_code ignored; // readers wait for it in vain then, and say so
+        fs::rename(made, path(), ignored);
+    }
+
+    /// Nothing where it is of a server that has gone: another program may have its port.
+    std::optional<std::uint16_t> read() const
+    {
+        std::ifstream file(path());
+        std::uint16_t port = 0;
+        pid_t process = 0;
+        if (!(file >> port >> process) || !has_argument(process, folder_.string()) || !listens_on(process, port))
+            return std::nullopt;
+        return port;
+    }
+
+private:
+    fs::path path() const { return folder_ / ".server"; }
+    fs::path folder_;
+};
+
 class LocalServer final : public Server
 {
 public:
     explicit LocalServer(const VectorDatabaseConfig& config)
-        : folder_(fs::absolute(config.persist_directory)), command_(config.chroma_command)
+        : folder_(fs::absolute(config.persist_directory)),
+          command_(config.chroma_command),
+          read_only_(config.read_only),
+          note_(folder_)
     {
     }
 
@@ -97,29 +134,35 @@ public:
 
     awaitable<http::Response> send(http::Request request, OperationContext context) override
     {
-        const std::shared_ptr<Supervisor> supervisor = current();
-        std::uint64_t incarnation = 0;
-        for (int attempt = 1;; ++attempt) {
-            const Incarnation server = co_await Supervisor::running(supervisor, context);
-            if (server.number != incarnation)
+        std::optional<StorageError> failure;
+        std::uint64_t last = 0;
+        for (int attempt = 1; attempt <= attempts_on_one; ++attempt) {
+            if (attempt > 1) {
+                const auto executor = co_await asio::this_coro::executor;
+                asio::steady_timer timer(executor, between_attempts);
+                co_await timer.async_wait(asio::use_awaitable);
+                context.check_deadline(backend_name, "send");
+            }
+            const std::optional<Incarnation> server = co_await running(context);
+            if (!server) {
+                failure = no_owner();
+                continue;
+            }
+            if (server->number != last)
                 attempt = 1;
-            incarnation = server.number;
-            std::optional<StorageError> failure;
+            last = server->number;
             try {
-                co_return co_await server.client->send(request, context);
+                co_return co_await server->client->send(request, context);
             } catch (const StorageError& error) {
                 failure = error;
             }
-            // It has died, which its supervisor may see a moment later: what may be sent twice goes to the next one.
+            // It has died, which is seen a moment later: what may be sent twice goes to the next one.
             const bool gone = failure->errc() == StorageErrc::closed ||
                               (failure->errc() == StorageErrc::unavailable && failure->retryable());
-            if (!gone || request.effect == http::Effect::write || attempt == attempts_on_one)
-                throw StorageError(*failure);
-            const auto executor = co_await asio::this_coro::executor;
-            asio::steady_timer timer(executor, between_attempts);
-            co_await timer.async_wait(asio::use_awaitable);
-            context.check_deadline(backend_name, "send");
+            if (!gone || request.effect == http::Effect::write)
+                break;
         }
+        throw StorageError(*failure);
     }
 
     StorageError refusal(const http::Response& response, const http::Request& request) const override
@@ -132,23 +175,42 @@ public:
     std::string_view backend() const noexcept override { return backend_name; }
     std::vector<std::string> endpoints() const override { return std::vector<std::string>(1, folder_.string()); }
     bool exclusive() const noexcept override { return true; }
-    std::string advice() const override { return "see the server's last words"; }
+    std::string advice() const override { return "is the folder's owner at work?"; }
 
 private:
     void open_now()
     {
         const std::lock_guard opening(opening_mutex_);
-        if (current_if_open())
+        if (is_open())
             return;
-        sqlite::make_private_directory(folder_, backend_name);
-        SupervisorSettings settings;
-        settings.program = program_of(command_);
-        settings.directory = fs::canonical(folder_);
-        auto lock = lock_folder(settings.directory);
-        auto supervisor = std::make_shared<Supervisor>(std::move(settings));
+        if (!read_only_)
+            sqlite::make_private_directory(folder_, backend_name);
+        else if (!fs::is_directory(folder_))
+            throw StorageError(StorageErrc::not_found, "the folder " + folder_.string() + " does not exist");
+        auto supervisor = try_to_own();
         const std::lock_guard guard(mutex_);
-        lock_ = std::move(lock);
         supervisor_ = std::move(supervisor);
+        open_ = true;
+    }
+
+    /// Nothing where somebody else does, which a reader can live with.
+    std::shared_ptr<Supervisor> try_to_own()
+    {
+        SupervisorSettings settings;
+        settings.directory = fs::canonical(folder_);
+        std::shared_ptr<sqlite::FileLock> lock;
+        try {
+            lock = lock_folder(settings.directory);
+        } catch (const StorageError& error) {
+            if (!read_only_ || error.errc() != StorageErrc::unavailable)
+                throw;
+            return nullptr;
+        }
+        settings.program = program_of(command_);
+        settings.on_serving = [note = ServerNote(settings.directory)](const Incarnation& server) {
+            note.write(server);
+        };
+        return std::make_shared<Supervisor>(std::move(settings), std::move(lock));
     }
 
     void close_now()
@@ -158,32 +220,78 @@ private:
         {
             const std::lock_guard guard(mutex_);
             supervisor = std::move(supervisor_);
+            open_ = false;
         }
         if (supervisor)
             supervisor->stop();
-        lock_.reset();
     }
 
-    std::shared_ptr<Supervisor> current_if_open() const
+    bool is_open() const
     {
         const std::lock_guard guard(mutex_);
+        return open_;
+    }
+    std::shared_ptr<Supervisor> own() const
+    {
+        const std::lock_guard guard(mutex_);
+        if (!open_)
+            throw StorageError(StorageErrc::closed, "not open: call initialize() first");
         return supervisor_;
     }
-    std::shared_ptr<Supervisor> current() const
+
+    StorageError no_owner() const
     {
-        auto supervisor = current_if_open();
+        ErrorDetails details;
+        details.retryable = true;
+        return StorageError(StorageErrc::unavailable,
+                            "the server of the owner of " + folder_.string() + " does not answer", std::move(details));
+    }
+
+    /// The server that answers now: ours, or that of the folder's owner where that has one.
+    awaitable<std::optional<Incarnation>> running(OperationContext context)
+    {
+        std::shared_ptr<Supervisor> supervisor = own();
+        if (!supervisor) {
+            const std::optional<std::uint16_t> port = note_.read();
+            if (port)
+                co_return borrowed(*port);
+            // The owner has gone, or has not begun.
+            std::function<void()> work = [this] { take_over(); };
+            co_await sqlite::run_on_thread(std::move(work), context);
+            supervisor = own();
+        }
         if (!supervisor)
-            throw StorageError(StorageErrc::closed, "not open: call initialize() first");
-        return supervisor;
+            co_return std::nullopt;
+        co_return co_await Supervisor::running(supervisor, std::move(context));
+    }
+
+    void take_over()
+    {
+        const std::lock_guard opening(opening_mutex_);
+        if (!is_open() || own())
+            return;
+        auto supervisor = try_to_own();
+        const std::lock_guard guard(mutex_);
+        supervisor_ = std::move(supervisor);
+    }
+
+    Incarnation borrowed(std::uint16_t port)
+    {
+        const std::lock_guard guard(mutex_);
+        if (!borrowed_.client || borrowed_.port != port)
+            borrowed_ = Incarnation{0, port, 0, local_client(port)};
+        return borrowed_;
     }
 
     const fs::path folder_;
     const std::string command_;
+    const bool read_only_;
+    const ServerNote note_;
     std::mutex opening_mutex_;
     mutable std::mutex mutex_;
-    // The lock goes last: no other owner before the server has ended.
-    std::unique_ptr<sqlite::FileLock> lock_;
-    std::shared_ptr<Supervisor> supervisor_;
+    bool open_ = false;
+    std::shared_ptr<Supervisor> supervisor_; ///< null for a reader beside the owner
+    Incarnation borrowed_;
 };
 
 } // namespace
@@ -192,10 +300,6 @@ std::shared_ptr<Server> local_server(const VectorDatabaseConfig& config)
 {
     if (config.persist_directory.empty())
         throw StorageError(StorageErrc::invalid_argument, "persist_directory is empty: a local Chroma needs a folder",
-                           ErrorDetails{std::string(backend_name)});
-    if (config.read_only)
-        throw StorageError(StorageErrc::unsupported,
-                           "a local Chroma cannot be opened to be read only: one process at a time uses its folder",
                            ErrorDetails{std::string(backend_name)});
     return std::make_shared<LocalServer>(config);
 }

@@ -23,7 +23,9 @@ constexpr milliseconds heartbeat_limit{1'000};
 constexpr std::size_t response_limit = std::size_t(256) << 20U;
 constexpr std::chrono::seconds attempt_timeout{120};
 
-std::shared_ptr<http::Client> client_of(std::uint16_t port)
+} // namespace
+
+std::shared_ptr<http::Client> local_client(std::uint16_t port)
 {
     http::ClientConfig config;
     config.backend = "local_chromadb";
@@ -34,8 +36,6 @@ std::shared_ptr<http::Client> client_of(std::uint16_t port)
     config.accept_gzip = false;
     return std::make_shared<http::Client>(std::move(config));
 }
-
-} // namespace
 
 class Supervisor::Waiter final : public Job
 {
@@ -56,8 +56,8 @@ public:
     }
 };
 
-Supervisor::Supervisor(SupervisorSettings settings)
-    : settings_(std::move(settings)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
+Supervisor::Supervisor(SupervisorSettings settings, std::shared_ptr<void> lock)
+    : settings_(std::move(settings)), lock_(std::move(lock)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
 {
     if (wake_ < 0)
         throw std::system_error(errno, std::generic_category(), "eventfd");
@@ -70,7 +70,11 @@ Supervisor::~Supervisor()
     ::close(wake_);
 }
 
-void Supervisor::stop() { end(Order::stop); }
+void Supervisor::stop()
+{
+    end(Order::stop);
+    lock_.reset();
+}
 
 void Supervisor::end(Order how)
 {
@@ -195,7 +199,10 @@ bool Supervisor::run_once()
     Child child(command, settings_.directory, {"RUST_LOG=error", "NO_COLOR=1", "ANONYMIZED_TELEMETRY=False"});
     const bool ready = become_ready(child, port);
     if (ready) {
-        serve(Incarnation{++number_, port, child.id(), client_of(port)});
+        const Incarnation incarnation{++number_, port, child.id(), local_client(port)};
+        if (settings_.on_serving)
+            settings_.on_serving(incarnation);
+        serve(incarnation);
         watch(child);
     }
     std::optional<Incarnation> last;
@@ -219,7 +226,7 @@ bool Supervisor::become_ready(Child& child, std::uint16_t port)
             return false;
         }
         // Another server may have got the port.
-        if (child.listens_on(port) && answers(port, "/api/v2/heartbeat", heartbeat_limit))
+        if (listens_on(child.id(), port) && answers(port, "/api/v2/heartbeat", heartbeat_limit))
             return true;
         if (Clock::now() >= end) {
             failure_ = "it does not answer after " + std::to_string(settings_.start_limit.count()) +

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -27,10 +28,15 @@ struct Incarnation
     std::shared_ptr<http::Client> client;
 };
 
+/// Of a server on 127.0.0.1.
+std::shared_ptr<http::Client> local_client(std::uint16_t port);
+
 struct SupervisorSettings
 {
     std::filesystem::path program;
     std::filesystem::path directory; ///< absolute
+    /// Called on the supervisor's thread when a server begins to serve.
+    std::function<void(const Incarnation&)> on_serving = {};
     std::chrono::milliseconds start_limit{60'000};
     std::chrono::milliseconds first_pause{100}; ///< before it is started again
     std::chrono::milliseconds longest_pause{10'000};
@@ -44,7 +50,8 @@ struct SupervisorSettings
 class Supervisor
 {
 public:
-    explicit Supervisor(SupervisorSettings settings);
+    /// \param lock kept until the server has ended: calls under way may outlive the manager
+    Supervisor(SupervisorSettings settings, std::shared_ptr<void> lock);
     /// As stop(), but at once: what was acknowledged survives that.
     ~Supervisor();
     Supervisor(const Supervisor&) = delete;
@@ -83,6 +90,7 @@ private:
     void end(Order how);
 
     const SupervisorSettings settings_;
+    std::shared_ptr<void> lock_;
     mutable std::mutex mutex_;
     std::list<std::shared_ptr<Waiter>> waiting_;
     std::optional<Incarnation> serving_;
