@@ -54,21 +54,32 @@ public:
     std::optional<StorageError> failure; ///< for those whom nobody waits for by itself
     std::function<void()> ended;         ///< the same
 
-    /// Called by the client's thread at most once with an effect; later calls change nothing.
-    void succeed(Reply answer)
+    /// \name Of the client's thread; the first of them counts, later ones change nothing
+    ///@{
+    /// It has its answer; complete() or complete_here() has to follow.
+    void settle(Reply answer)
     {
         if (over_)
             return;
         reply = std::move(answer);
-        end(nullptr);
+        end();
+    }
+    void succeed(Reply answer)
+    {
+        if (over_)
+            return;
+        settle(std::move(answer));
+        complete();
     }
     void fail(const StorageError& error)
     {
         if (over_)
             return;
         failure = error;
-        end(std::make_exception_ptr(error));
+        end();
+        complete(std::make_exception_ptr(error));
     }
+    ///@}
     bool over() const noexcept { return over_; }
 
     /// \name Of the client
@@ -93,13 +104,12 @@ private:
         if (aborted)
             aborted(std::static_pointer_cast<Call>(shared_from_this()));
     }
-    void end(std::exception_ptr error)
+    void end()
     {
         over_ = true;
         observer = nullptr;
         if (ended)
             ended();
-        complete(std::move(error));
     }
 
     bool over_ = false;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <iterator>
 #include <utility>
 
 namespace whisperstore::redis {
@@ -33,6 +34,7 @@ StorageError unavailable(const std::string& reason)
 Client::Client(std::shared_ptr<const Options> options, Events events)
     : options_(std::move(options)),
       events_(std::move(events)),
+      doorbell_(loop_),
       retry_timer_(loop_.executor()),
       topology_timer_(loop_.executor())
 {
@@ -47,6 +49,7 @@ awaitable<void> Client::open(std::shared_ptr<Client> self, OperationContext cont
         asio::post(self->loop_.executor(), [self, job = std::move(job)] {
             if (!job->begin())
                 return;
+            self->listen();
             self->openings_.push_back(std::static_pointer_cast<Call>(job));
             if (!self->options_->cluster)
                 self->node(self->options_->endpoints().front(), false);
@@ -129,7 +132,7 @@ void Client::submit(std::shared_ptr<Call> call)
         if (queue_.size() > 1)
             return; // drain() is on its way
     }
-    asio::post(loop_.executor(), [self = shared_from_this()] { self->drain(); });
+    doorbell_.ring();
 }
 
 std::vector<NodeStatus> Client::status() const
@@ -146,6 +149,18 @@ std::vector<std::string> Client::masters() const
 
 // ---- calls
 
+void Client::listen()
+{
+    doorbell_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+        const auto self = weak.lock();
+        if (!self || error)
+            return;
+        self->doorbell_.hear();
+        self->drain();
+        self->listen();
+    });
+}
+
 void Client::drain()
 {
     Calls calls;
@@ -153,12 +168,14 @@ void Client::drain()
         const std::lock_guard lock(mutex_);
         calls.swap(queue_);
     }
+    flush_comes_ = true;
     for (const auto& call : calls) {
         if (!call->begin())
             continue;
         call->place = outstanding_.insert(outstanding_.end(), call);
         dispatch(call);
     }
+    flush();
 }
 
 void Client::abort(const std::shared_ptr<Call>& call)
@@ -181,6 +198,7 @@ void Client::close_here()
     }
     waiting_.clear();
     parked_.clear();
+    doorbell_.stop();
     retry_timer_.cancel();
     topology_timer_.cancel();
     for (const auto& [name, node] : std::exchange(nodes_, {}))
@@ -192,7 +210,60 @@ void Client::succeed(const std::shared_ptr<Call>& call, Reply reply)
     outstanding_.erase(call->place);
     if (call->observer)
         call->observer(reply);
-    call->succeed(std::move(reply));
+    call->settle(std::move(reply));
+    answered_.push_back(call);
+    if (!std::exchange(delivery_posted_, true))
+        asio::post(loop_.executor(), [self = shared_from_this()] { self->deliver(); });
+}
+
+namespace {
+
+/// Resumes callers that share an executor: one wake-up for all of them. What throws there leaves the others to turns of
+/// their own.
+class Delivery
+{
+public:
+    explicit Delivery(std::vector<std::shared_ptr<Call>> calls) noexcept : calls_(std::move(calls)) {}
+    Delivery(Delivery&&) noexcept = default;
+    Delivery& operator=(Delivery&&) = delete;
+    ~Delivery()
+    {
+        for (; next_ < calls_.size(); ++next_)
+            calls_[next_]->complete();
+    }
+
+    void operator()()
+    {
+        while (next_ < calls_.size()) {
+            const std::shared_ptr<Call> call = std::move(calls_[next_++]);
+            call->complete_here();
+        }
+    }
+
+private:
+    std::vector<std::shared_ptr<Call>> calls_;
+    std::size_t next_ = 0;
+};
+
+} // namespace
+
+void Client::deliver()
+{
+    delivery_posted_ = false;
+    Calls answered = std::exchange(answered_, {});
+    while (!answered.empty()) {
+        const asio::any_io_executor executor = answered.front()->executor();
+        const auto others = std::stable_partition(answered.begin(), answered.end(), [&](const auto& call) {
+            return call->executor() == executor;
+        });
+        Calls together(std::make_move_iterator(answered.begin()), std::make_move_iterator(others));
+        answered.erase(answered.begin(), others);
+        if (!executor || together.size() == 1)
+            for (const auto& call : together)
+                call->complete();
+        else
+            asio::post(executor, Delivery(std::move(together)));
+    }
 }
 
 void Client::fail(const std::shared_ptr<Call>& call, StorageError error)
@@ -277,7 +348,7 @@ void Client::dispatch(const std::shared_ptr<Call>& call)
     call->sent = false;
     switch (node->state()) {
     case NodeConnection::State::ready:
-        node->send(call);
+        send(node, call);
         return;
     case NodeConnection::State::connecting:
         waiting_.push_back(call);
@@ -291,6 +362,20 @@ void Client::dispatch(const std::shared_ptr<Call>& call)
     call->ask_node.clear();
     look_for_topology();
     park(call, node->failure().message());
+}
+
+void Client::send(const Node& node, const std::shared_ptr<Call>& call)
+{
+    node->send(call);
+    if (!std::exchange(flush_comes_, true))
+        asio::post(loop_.executor(), [self = shared_from_this()] { self->flush(); });
+}
+
+void Client::flush()
+{
+    flush_comes_ = false;
+    for (const auto& [name, node] : nodes_)
+        node->flush();
 }
 
 void Client::dispatch_later(std::shared_ptr<Call> call)
@@ -509,7 +594,7 @@ void Client::ask_for_topology(const Node& node, bool shards)
             // An answer that makes no sense is as good as none: another node is asked soon.
         }
     };
-    node->send(call);
+    send(node, call);
 }
 
 void Client::schedule_topology()

@@ -2,6 +2,7 @@
 // Sends commands to a Redis server, or to the right node of a Redis Cluster.
 
 #include "cache/redis/call.hpp"
+#include "cache/redis/doorbell.hpp"
 #include "cache/redis/event_loop.hpp"
 #include "cache/redis/node_connection.hpp"
 #include "cache/redis/options.hpp"
@@ -82,11 +83,14 @@ private:
     using Clock = Call::Clock;
 
     void submit(std::shared_ptr<Call> call);
+    void listen();
     void drain();
     void abort(const std::shared_ptr<Call>& call);
     void close_here();
 
     void dispatch(const std::shared_ptr<Call>& call);
+    void send(const Node& node, const std::shared_ptr<Call>& call);
+    void flush();
     void dispatch_later(std::shared_ptr<Call> call);
     Node target(const Call& call);
     Node node(const std::string& name, bool replica);
@@ -94,6 +98,7 @@ private:
     void retry_parked();
     void succeed(const std::shared_ptr<Call>& call, Reply reply);
     void fail(const std::shared_ptr<Call>& call, StorageError error);
+    void deliver();
 
     void note_availability();
     void changed(const std::string& name);
@@ -125,6 +130,9 @@ private:
     Calls waiting_; ///< for a connection to be ready
     Calls parked_;  ///< until the next try
     Calls openings_;
+    Calls answered_; ///< whose callers have to be told
+    bool delivery_posted_ = false;
+    bool flush_comes_ = false;
     bool available_ = false;
     bool retry_armed_ = false;
     Clock::time_point topology_asked_{};
@@ -134,6 +142,7 @@ private:
 
     // Last: its end stops the thread that uses all of the above.
     EventLoop loop_;
+    Doorbell doorbell_;
     boost::asio::steady_timer retry_timer_;
     boost::asio::steady_timer topology_timer_;
 };

@@ -60,9 +60,7 @@ CachedMessage decode_message(const std::string& channel_id, std::string_view val
                                    json::serialize(*version) +
                                    "; a newer whisperstore wrote it: upgrade this one, or clear the channel");
         object["channel_id"] = channel_id;
-        UniversalMessage message = message_from_json(object);
-        check_message(message);
-        return std::make_shared<const UniversalMessage>(std::move(message));
+        return std::make_shared<const UniversalMessage>(message_from_json(object));
     } catch (const StorageError& error) {
         if (error.errc() == StorageErrc::version_mismatch)
             throw;
@@ -75,19 +73,22 @@ CachedMessage MessageDecoder::decode(const std::string& channel_id, std::string 
 {
     if (value.size() > longest_remembered)
         return decode_message(channel_id, value);
-    const std::size_t place = std::hash<std::string>()(value) % places;
+    const std::size_t place = std::hash<std::string>()(value) % sets;
+    Set& set = sets_[place];
+    std::mutex& mutex = mutexes_[place % locks];
     {
-        const std::lock_guard lock(mutexes_[place % locks]);
-        const Known& known = known_[place];
-        if (known.message && known.value == value && known.message->channel_id == channel_id)
-            return known.message;
+        const std::lock_guard lock(mutex);
+        for (const Known& known : set.known)
+            if (known.message && known.value == value && known.message->channel_id == channel_id)
+                return known.message;
     }
     Known fresh;
     fresh.message = decode_message(channel_id, value);
     fresh.value = std::move(value);
     CachedMessage message = fresh.message;
-    const std::lock_guard lock(mutexes_[place % locks]);
-    std::swap(known_[place], fresh);
+    const std::lock_guard lock(mutex);
+    std::swap(set.known[set.oldest], fresh);
+    set.oldest = (set.oldest + 1) % set.known.size();
     return message;
 }
 

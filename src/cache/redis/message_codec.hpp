@@ -34,10 +34,16 @@ private:
         std::string value;
         CachedMessage message;
     };
-    static constexpr std::size_t places = 8192;
+    /// Values that fall into one of these push each other out only when there are more than fit.
+    struct Set
+    {
+        std::array<Known, 4> known;
+        std::size_t oldest = 0;
+    };
+    static constexpr std::size_t sets = 2048;
     static constexpr std::size_t locks = 64;
 
-    std::array<Known, places> known_;
+    std::array<Set, sets> sets_;
     std::array<std::mutex, locks> mutexes_;
 };
 

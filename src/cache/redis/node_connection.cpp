@@ -108,6 +108,7 @@ public:
     void start() { asio::co_spawn(executor_, run(shared_from_this()), asio::detached); }
     void close();
     void send(std::shared_ptr<Call> call);
+    void flush();
 
     State state() const noexcept { return state_; }
     const std::string& name() const noexcept { return name_; }
@@ -123,7 +124,6 @@ private:
                       std::size_t essential, boost::system::error_code error);
     void drain_pushes(const std::shared_ptr<Connection>& connection);
     void pushed(const Reply& push);
-    void flush();
     void add(Batch& batch, const std::shared_ptr<Call>& call) const;
     void answered(Batch& batch);
     void ended(Batch& batch);
@@ -142,7 +142,6 @@ private:
     std::uint64_t times_ready_ = 0;
     std::shared_ptr<Connection> connection_;
     std::vector<std::shared_ptr<Call>> pending_;
-    bool flush_posted_ = false;
     asio::steady_timer pause_;
 };
 
@@ -322,13 +321,7 @@ void NodeConnection::Impl::pushed(const Reply& push)
         events_.invalidated(&key.text);
 }
 
-void NodeConnection::Impl::send(std::shared_ptr<Call> call)
-{
-    pending_.push_back(std::move(call));
-    if (std::exchange(flush_posted_, true))
-        return;
-    asio::post(executor_, [self = shared_from_this()] { self->flush(); });
-}
+void NodeConnection::Impl::send(std::shared_ptr<Call> call) { pending_.push_back(std::move(call)); }
 
 void NodeConnection::Impl::add(Batch& batch, const std::shared_ptr<Call>& call) const
 {
@@ -356,7 +349,8 @@ void NodeConnection::Impl::add(Batch& batch, const std::shared_ptr<Call>& call) 
 
 void NodeConnection::Impl::flush()
 {
-    flush_posted_ = false;
+    if (pending_.empty())
+        return;
     const std::vector<std::shared_ptr<Call>> calls = std::exchange(pending_, {});
     if (state_ != State::ready) {
         for (const auto& call : calls)
@@ -435,6 +429,7 @@ void NodeConnection::Impl::close()
     pause_.cancel();
     if (connection_)
         connection_->cancel();
+    flush(); // gives back what was not sent
 }
 
 NodeConnection::NodeConnection(EventLoop& loop, std::shared_ptr<const Options> options, HostPort node, bool replica,
@@ -448,6 +443,7 @@ NodeConnection::~NodeConnection() { impl_->close(); }
 void NodeConnection::start() { impl_->start(); }
 void NodeConnection::close() { impl_->close(); }
 void NodeConnection::send(std::shared_ptr<Call> call) { impl_->send(std::move(call)); }
+void NodeConnection::flush() { impl_->flush(); }
 NodeConnection::State NodeConnection::state() const noexcept { return impl_->state(); }
 const std::string& NodeConnection::name() const noexcept { return impl_->name(); }
 const HostPort& NodeConnection::node() const noexcept { return impl_->node(); }

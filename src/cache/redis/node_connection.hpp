@@ -39,8 +39,10 @@ public:
 
     void start();
     void close();
-    /// Takes it over: `answered` or `unanswered` follows. Only while ready.
+    /// Takes it over: `answered` or `unanswered` follows flush(). Only while ready.
     void send(std::shared_ptr<Call> call);
+    /// Sends all that was taken over together.
+    void flush();
 
     State state() const noexcept;
     const std::string& name() const noexcept;
