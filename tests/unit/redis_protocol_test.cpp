@@ -121,6 +121,11 @@ TEST(RedisErrors, SayWhatIsToBeDone)
     EXPECT_EQ(ServerError::parse("ASK 3999 :6381").node, ":6381");
     EXPECT_EQ(ServerError::parse("MOVED 3999").remedy, Remedy::look_again);
     EXPECT_EQ(ServerError::parse("MOVED 16384 h:1").remedy, Remedy::look_again);
+    EXPECT_EQ(ServerError::parse("MOVED 1 ::1:6381").node, "[::1]:6381");
+    EXPECT_EQ(ServerError::parse("MOVED 1 [::1]:6381").node, "[::1]:6381");
+    EXPECT_EQ(ServerError::parse("MOVED 1 node-1.example.com:6381").node, "node-1.example.com:6381");
+    for (const char* wrong : {"MOVED 1 h:0", "MOVED 1 h:65536", "MOVED 1 h:x", "MOVED 1 :", "ASK 1 h i:1", "ASK 1 ,:1"})
+        EXPECT_EQ(ServerError::parse(wrong).remedy, Remedy::look_again) << wrong;
     EXPECT_EQ(ServerError::parse("MOVED x h").remedy, Remedy::look_again);
     EXPECT_EQ(ServerError::parse("TRYAGAIN Multiple keys request during rehashing of slot").remedy, Remedy::wait);
     EXPECT_EQ(ServerError::parse("LOADING Redis is loading the dataset in memory").remedy, Remedy::wait);

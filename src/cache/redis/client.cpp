@@ -253,9 +253,8 @@ void Client::deliver()
     Calls answered = std::exchange(answered_, {});
     while (!answered.empty()) {
         const asio::any_io_executor executor = answered.front()->executor();
-        const auto others = std::stable_partition(answered.begin(), answered.end(), [&](const auto& call) {
-            return call->executor() == executor;
-        });
+        const auto others = std::stable_partition(answered.begin(), answered.end(),
+                                                  [&](const auto& call) { return call->executor() == executor; });
         Calls together(std::make_move_iterator(answered.begin()), std::make_move_iterator(others));
         answered.erase(answered.begin(), others);
         if (!executor || together.size() == 1)

@@ -3,6 +3,8 @@
 #include <whisperstore/core/error.hpp>
 
 #include <iterator>
+#include <map>
+#include <memory>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -66,10 +68,18 @@ Degraded::Recorded Degraded::record(Write write, bool reachable)
 std::vector<Degraded::Write> Degraded::first(std::size_t most) const
 {
     std::vector<Write> writes;
-    std::set<std::string_view> channels;
+    // The ids added to each channel; null where it has another write. Additions of different messages may be told in
+    // any order, for a message's own time and id place it: one may succeed where an earlier one fails.
+    std::map<std::string_view, std::unique_ptr<std::set<std::int64_t>>> channels;
     const std::lock_guard lock(mutex_);
     for (const Pending& pending : writes_) {
-        if (writes.size() == most || !channels.insert(pending.write.channel).second)
+        const bool adds = pending.write.kind == Write::Kind::add;
+        const auto [known, first_of_channel] = channels.try_emplace(pending.write.channel);
+        if (first_of_channel && adds)
+            known->second = std::make_unique<std::set<std::int64_t>>();
+        const bool fits =
+            adds ? known->second && known->second->insert(pending.write.message->message_id).second : first_of_channel;
+        if (writes.size() == most || !fits)
             break;
         writes.push_back(pending.write);
     }

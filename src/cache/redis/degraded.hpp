@@ -56,7 +56,7 @@ public:
     /// \throws StorageError resource_exhausted when too much is recorded.
     Recorded record(Write write, bool reachable);
 
-    /// The first writes, each to another channel, so that they may be told at once.
+    /// The first writes, as many as may be told at once: their order does not matter.
     std::vector<Write> first(std::size_t most) const;
     /// Which of these Redis has.
     void told(const std::vector<bool>& which);

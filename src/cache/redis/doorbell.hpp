@@ -9,8 +9,8 @@
 
 namespace whisperstore::redis {
 
-/// Posting to an event loop holds its lock while it wakes the thread, which then finds it locked and sleeps again. A bell
-/// has no lock.
+/// Posting to an event loop holds its lock while it wakes the thread, which then finds it locked and sleeps again. A
+/// bell has no lock.
 class Doorbell
 {
 public:

@@ -1,6 +1,9 @@
 #include "protocol/redis/server_error.hpp"
 
+#include "protocol/redis/node_name.hpp"
+
 #include <charconv>
+#include <optional>
 #include <utility>
 
 namespace whisperstore::redis {
@@ -64,9 +67,11 @@ ServerError ServerError::parse(std::string_view message)
     }
     const std::string_view slot = message.substr(end + 1, middle - end - 1);
     std::from_chars(slot.data(), slot.data() + slot.size(), error.slot);
-    error.node = std::string(message.substr(middle + 1));
-    if (error.slot < 0 || error.slot >= 16384 || error.node.rfind(':') == std::string::npos)
+    const std::optional<std::string> node = read_node_name(message.substr(middle + 1));
+    if (error.slot < 0 || error.slot >= 16384 || !node)
         error.remedy = Remedy::look_again;
+    else
+        error.node = *node;
     return error;
 }
 

@@ -1,6 +1,7 @@
 #include "protocol/redis/slot_map.hpp"
 
-#include <whisperstore/core/connection_url.hpp>
+#include "protocol/redis/node_name.hpp"
+
 #include <whisperstore/core/error.hpp>
 
 #include <algorithm>
@@ -26,11 +27,12 @@ constexpr std::array<std::uint16_t, 256> crc_table = [] {
     throw StorageError(StorageErrc::corrupt, std::string("the server's map of the cluster cannot be read: ") + what);
 }
 
-std::string node_name(const std::string& host, std::int64_t port)
+std::string name_of(const std::string& host, std::int64_t port)
 {
-    if (port <= 0 || port > 65535)
-        refuse("a node has no port");
-    return HostPort{host, static_cast<std::uint16_t>(port)}.to_string();
+    std::optional<std::string> name = node_name(host, port);
+    if (!name)
+        refuse("a node has no host or port");
+    return std::move(*name);
 }
 
 /// Nodes that do not know how they are reached say nothing, or "?".
@@ -58,6 +60,8 @@ void SlotMap::assign(std::int64_t first, std::int64_t last, std::size_t shard)
 {
     if (first < 0 || last < first || last >= static_cast<std::int64_t>(slot_count))
         refuse("a range of slots is impossible");
+    if (shard >= nobody)
+        refuse("it has too many shards");
     for (std::int64_t slot = first; slot <= last; ++slot)
         owners_[static_cast<std::size_t>(slot)] = static_cast<std::uint16_t>(shard);
 }
@@ -88,7 +92,7 @@ SlotMap SlotMap::of_shards(const Reply& reply, std::string_view asked, bool tls)
                 continue;
             const Reply* host =
                 endpoint && endpoint->text != "?" && !endpoint->text.empty() ? endpoint : node.find("ip");
-            std::string name = node_name(host_of(host, asked), port->number());
+            std::string name = name_of(host_of(host, asked), port->number());
             if (master)
                 shard.master = std::move(name);
             else
@@ -116,7 +120,7 @@ SlotMap SlotMap::of_slots(const Reply& reply, std::string_view asked)
             const Reply& node = entry.items[i];
             if (node.items.size() < 2)
                 refuse("a node has no port");
-            std::string name = node_name(host_of(node.items.data(), asked), node.items[1].number());
+            std::string name = name_of(host_of(node.items.data(), asked), node.items[1].number());
             if (i == 2)
                 shard.master = std::move(name);
             else
