@@ -8,7 +8,10 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <thread>
+#include <utility>
 
 namespace whisperstore {
 
@@ -156,18 +159,68 @@ void Job::leave(bool here) noexcept
     const Resumptions::Scope resuming(asio::query(executor_, asio::execution::context));
     // A copy that ends before the scope does: the handler takes the job's own.
     const asio::any_io_executor executor = executor_;
-    auto resumption = [self = shared_from_this(), error = std::move(failure_)]() mutable {
-        // What belongs to the coroutine's executor ends here: a worker may drop the job later.
-        self->timer_.reset();
-        self->executor_ = asio::any_io_executor();
-        auto handler = std::move(self->handler_);
-        self.reset();
-        std::move(handler)(std::move(error));
-    };
+    auto resumption = [self = shared_from_this()]() mutable { resume(std::move(self)); };
     if (here)
         asio::dispatch(executor, std::move(resumption));
     else
         asio::post(executor, std::move(resumption));
+}
+
+void Job::resume(std::shared_ptr<Job> self)
+{
+    // What belongs to the coroutine's executor ends here: a worker may drop the job later.
+    self->timer_.reset();
+    self->executor_ = asio::any_io_executor();
+    auto handler = std::move(self->handler_);
+    std::exception_ptr error = std::move(self->failure_);
+    self.reset();
+    std::move(handler)(std::move(error));
+}
+
+/// Posted to the executor that its jobs share.
+class Job::Together
+{
+public:
+    explicit Together(std::vector<std::shared_ptr<Job>> jobs) noexcept : jobs_(std::move(jobs)) {}
+    Together(Together&&) noexcept = default;
+    Together& operator=(Together&&) = delete;
+    ~Together()
+    {
+        for (; next_ < jobs_.size(); ++next_)
+            jobs_[next_]->complete();
+    }
+
+    void operator()()
+    {
+        while (next_ < jobs_.size()) {
+            std::shared_ptr<Job> job = std::move(jobs_[next_++]);
+            job->state_.store(State::done, std::memory_order_release);
+            if (job->inside_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+                resume(std::move(job));
+        }
+    }
+
+private:
+    std::vector<std::shared_ptr<Job>> jobs_;
+    std::size_t next_ = 0;
+};
+
+void Job::complete_together(std::vector<std::shared_ptr<Job>> jobs)
+{
+    for (auto first = jobs.begin(); first != jobs.end();) {
+        const auto last = std::stable_partition(std::next(first), jobs.end(), [&](const std::shared_ptr<Job>& job) {
+            return job->handler_ && (*first)->handler_ && job->executor_ == (*first)->executor_;
+        });
+        if (last - first == 1) {
+            (*first)->complete();
+        } else {
+            // As in leave().
+            const Resumptions::Scope resuming(asio::query((*first)->executor_, asio::execution::context));
+            const asio::any_io_executor executor = (*first)->executor_;
+            asio::post(executor, Together({std::make_move_iterator(first), std::make_move_iterator(last)}));
+        }
+        first = last;
+    }
 }
 
 awaitable<void> Job::wait(std::shared_ptr<Job> job, std::function<void(std::shared_ptr<Job>)> submit,

@@ -46,6 +46,9 @@ public:
     void complete(std::exception_ptr error = nullptr) noexcept;
     /// The same, called by the coroutine's own event loop: resumes it before returning, where its executor allows that.
     void complete_here(std::exception_ptr error = nullptr) noexcept;
+    /// Ends jobs that went well: coroutines that share an executor are resumed in one of its turns, at the cost of one
+    /// wake-up. What the completion handler of one throws there does not keep the others from being resumed.
+    static void complete_together(std::vector<std::shared_ptr<Job>> jobs);
     /// Any thread.
     void abort(AbortReason reason) noexcept;
     AbortReason abort_reason() const noexcept { return abort_.load(std::memory_order_acquire); }
@@ -69,6 +72,7 @@ protected:
 
 private:
     struct Initiation;
+    class Together;
     enum class State : std::uint8_t
     {
         queued,
@@ -78,6 +82,8 @@ private:
     void finish(std::exception_ptr error, bool here = false) noexcept;
     /// Of two, the end of the job and that of its submission: the later one resumes the coroutine.
     void leave(bool here = false) noexcept;
+    /// On the executor: what the coroutine's completion handler throws comes out.
+    static void resume(std::shared_ptr<Job> self);
 
     std::atomic<State> state_{State::queued};
     std::atomic<AbortReason> abort_{AbortReason::none};

@@ -1,7 +1,12 @@
 #include "core/job.hpp"
 #include "support/run.hpp"
 
+#include <atomic>
+#include <future>
 #include <latch>
+#include <stdexcept>
+#include <thread>
+#include <vector>
 
 namespace whisperstore::test {
 namespace {
@@ -94,6 +99,80 @@ TEST(Job, AnExecutorMayEndAsSoonAsTheCoroutineHas)
     }
     for (std::thread& worker : workers)
         worker.join();
+}
+
+struct Waiting
+{
+    std::vector<std::shared_ptr<Job>> jobs;
+    std::size_t resumed = 0;
+
+    void start(asio::io_context& io, std::size_t count)
+    {
+        for (std::size_t i = 0; i < count; ++i) {
+            jobs.push_back(std::make_shared<Job>());
+            std::function<void(std::shared_ptr<Job>)> submit = [](const std::shared_ptr<Job>& job) {
+                EXPECT_TRUE(job->begin());
+            };
+            asio::co_spawn(io, Job::wait(jobs.back(), std::move(submit), OperationContext()),
+                           [this](std::exception_ptr error) {
+                               EXPECT_EQ(error, nullptr);
+                               if (++resumed == 2)
+                                   throw std::runtime_error("the second one's handler throws");
+                           });
+        }
+        io.poll();
+    }
+};
+
+TEST(Job, OneThatThrowsDoesNotKeepOthersFromTheirTurn)
+{
+    asio::io_context first;
+    asio::io_context second;
+    Waiting four;
+    Waiting one;
+    four.start(first, 4);
+    one.start(second, 1);
+    std::vector<std::shared_ptr<Job>> jobs = four.jobs;
+    jobs.insert(jobs.begin() + 2, one.jobs.front());
+    Job::complete_together(std::move(jobs));
+    first.restart();
+    EXPECT_THROW(first.run(), std::runtime_error);
+    EXPECT_EQ(four.resumed, 2U);
+    first.run();
+    EXPECT_EQ(four.resumed, 4U);
+    second.restart();
+    second.run();
+    EXPECT_EQ(one.resumed, 1U);
+}
+
+// The last coroutine ends its event loop while the worker may still be in it.
+TEST(Job, SeveralEndTogetherWithTheirEventLoop)
+{
+    for (int round = 0; round < 200; ++round) {
+        auto io = std::make_unique<asio::io_context>();
+        std::atomic<std::size_t> submitted = 0;
+        std::vector<std::shared_ptr<Job>> jobs;
+        std::vector<std::future<void>> ends;
+        for (int i = 0; i < 3; ++i) {
+            jobs.push_back(std::make_shared<Job>());
+            std::function<void(std::shared_ptr<Job>)> submit = [&](const std::shared_ptr<Job>& job) {
+                job->begin();
+                ++submitted;
+            };
+            ends.push_back(
+                asio::co_spawn(*io, Job::wait(jobs.back(), std::move(submit), OperationContext()), asio::use_future));
+        }
+        std::thread worker([&] {
+            while (submitted != jobs.size())
+                std::this_thread::yield();
+            Job::complete_together(std::move(jobs));
+        });
+        io->run();
+        io.reset();
+        for (auto& end : ends)
+            end.get();
+        worker.join();
+    }
 }
 
 } // namespace

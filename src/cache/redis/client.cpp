@@ -216,53 +216,13 @@ void Client::succeed(const std::shared_ptr<Call>& call, Reply reply)
         asio::post(loop_.executor(), [self = shared_from_this()] { self->deliver(); });
 }
 
-namespace {
-
-/// Resumes callers that share an executor: one wake-up for all of them. What throws there leaves the others to turns of
-/// their own.
-class Delivery
-{
-public:
-    explicit Delivery(std::vector<std::shared_ptr<Call>> calls) noexcept : calls_(std::move(calls)) {}
-    Delivery(Delivery&&) noexcept = default;
-    Delivery& operator=(Delivery&&) = delete;
-    ~Delivery()
-    {
-        for (; next_ < calls_.size(); ++next_)
-            calls_[next_]->complete();
-    }
-
-    void operator()()
-    {
-        while (next_ < calls_.size()) {
-            const std::shared_ptr<Call> call = std::move(calls_[next_++]);
-            call->complete_here();
-        }
-    }
-
-private:
-    std::vector<std::shared_ptr<Call>> calls_;
-    std::size_t next_ = 0;
-};
-
-} // namespace
-
 void Client::deliver()
 {
     delivery_posted_ = false;
-    Calls answered = std::exchange(answered_, {});
-    while (!answered.empty()) {
-        const asio::any_io_executor executor = answered.front()->executor();
-        const auto others = std::stable_partition(answered.begin(), answered.end(),
-                                                  [&](const auto& call) { return call->executor() == executor; });
-        Calls together(std::make_move_iterator(answered.begin()), std::make_move_iterator(others));
-        answered.erase(answered.begin(), others);
-        if (!executor || together.size() == 1)
-            for (const auto& call : together)
-                call->complete();
-        else
-            asio::post(executor, Delivery(std::move(together)));
-    }
+    std::vector<std::shared_ptr<Job>> answered(std::make_move_iterator(answered_.begin()),
+                                               std::make_move_iterator(answered_.end()));
+    answered_.clear();
+    Job::complete_together(std::move(answered));
 }
 
 void Client::fail(const std::shared_ptr<Call>& call, StorageError error)
