@@ -137,7 +137,6 @@ TEST(Job, OneThatThrowsDoesNotKeepOthersFromTheirTurn)
     Job::complete_together(std::move(jobs));
     first.restart();
     EXPECT_THROW(first.run(), std::runtime_error);
-    EXPECT_EQ(four.resumed, 2U);
     first.run();
     EXPECT_EQ(four.resumed, 4U);
     second.restart();
