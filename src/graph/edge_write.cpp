@@ -34,12 +34,7 @@ NodeRef require(const End& end, const EdgeState& state, std::size_t index, std::
 {
     if (std::optional<NodeRef> node = resolve(end, state))
         return std::move(*node);
-    const std::string which =
-        count > 1 ? "relationship " + std::to_string(index + 1) + " of " + std::to_string(count) + ": " : "";
-    throw StorageError(
-        StorageErrc::not_found,
-        which + (end.node ? "there is no node " + end.text : "'" + end.text + "' is neither a user nor a memory") +
-            "; create the node first");
+    throw missing_end(end, index, count);
 }
 
 /// Whether the properties an edge has already matter.

@@ -2,8 +2,6 @@
 
 #include "core/text.hpp"
 
-#include <whisperstore/core/error.hpp>
-
 #include <cmath>
 
 namespace whisperstore::graph {
@@ -98,6 +96,24 @@ const json::value* given(const json::object& properties, std::string_view key)
     return value && !value->is_null() ? value : nullptr;
 }
 
+template <typename Out, typename In>
+std::vector<Out> check_all(std::vector<In> items, Out (*check)(In), std::string_view what)
+{
+    std::vector<Out> checked;
+    checked.reserve(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        try {
+            checked.push_back(check(std::move(items[i])));
+        } catch (const StorageError& error) {
+            if (items.size() == 1)
+                throw;
+            throw error.prefixed(std::string(what) + " " + std::to_string(i + 1) + " of " +
+                                 std::to_string(items.size()) + ": ");
+        }
+    }
+    return checked;
+}
+
 } // namespace
 
 void check_id(std::string_view id, std::string_view what)
@@ -178,6 +194,11 @@ GraphNode check_graph_node(GraphNode node)
     return node;
 }
 
+std::vector<GraphNode> check_nodes(std::vector<GraphNode> nodes)
+{
+    return check_all(std::move(nodes), check_graph_node, "node");
+}
+
 CheckedRelationship check_relationship(Relationship relationship)
 {
     CheckedRelationship out;
@@ -188,6 +209,27 @@ CheckedRelationship check_relationship(Relationship relationship)
     out.properties = checked_relationship_properties(std::move(relationship.properties));
     out.keep_existing = relationship.keep_existing;
     return out;
+}
+
+std::vector<CheckedRelationship> check_relationships(std::vector<Relationship> relationships)
+{
+    return check_all(std::move(relationships), check_relationship, "relationship");
+}
+
+StorageError missing_end(const End& end, std::size_t index, std::size_t count)
+{
+    const std::string which =
+        count > 1 ? "relationship " + std::to_string(index + 1) + " of " + std::to_string(count) + ": " : "";
+    return StorageError(
+        StorageErrc::not_found,
+        which + (end.node ? "there is no node " + end.text : "'" + end.text + "' is neither a user nor a memory") +
+            "; create the node first");
+}
+
+StorageError missing_owner(const NodeRef& node, const std::string& owner)
+{
+    return StorageError(StorageErrc::not_found, "the owner of " + node.text() + ", user '" + owner +
+                                                    "', does not exist; create it with create_user_node()");
 }
 
 json::object merge_properties(json::object properties, const json::object& patch)

@@ -1,11 +1,13 @@
 #pragma once
 // What every graph backend accepts, and what it makes of properties. Pure.
 
+#include <whisperstore/core/error.hpp>
 #include <whisperstore/graph/graph_database_manager.hpp>
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace whisperstore::graph {
 
@@ -22,6 +24,9 @@ json::object checked_relationship_properties(json::object properties);
 /// The whole node; a user comes back without content.
 GraphNode check_graph_node(GraphNode node);
 ///@}
+
+/// Each of a list; an error says which it was.
+std::vector<GraphNode> check_nodes(std::vector<GraphNode> nodes);
 
 /// One end of a relationship as a caller names it.
 struct End
@@ -42,6 +47,13 @@ struct CheckedRelationship
     bool keep_existing = false;
 };
 CheckedRelationship check_relationship(Relationship relationship);
+std::vector<CheckedRelationship> check_relationships(std::vector<Relationship> relationships);
+
+/// \name What callers are told who name what is not there: StorageError not_found
+///@{
+StorageError missing_end(const End& end, std::size_t index, std::size_t count); ///< of relationship `index` of `count`
+StorageError missing_owner(const NodeRef& node, const std::string& owner);
+///@}
 
 /// `patch` over `properties`: null removes a key, keys not mentioned stay.
 json::object merge_properties(json::object properties, const json::object& patch);
