@@ -73,6 +73,10 @@ constexpr std::string_view merge_edge =
     ", strength = excluded.strength, properties = excluded.properties, relationship_type = "
     "CASE WHEN COALESCE(relationships.properties, '{}') = :expected THEN relationships.relationship_type END";
 
+constexpr std::string_view set_interactions =
+    "UPDATE relationships SET interaction_count = :count, last_interaction = :last WHERE source_type = :from_type AND "
+    "source_id = :from_id AND relationship_type = :type AND target_type = :to_type AND target_id = :to_id";
+
 } // namespace
 
 bool needs_state(const std::vector<CheckedRelationship>& relationships)
@@ -171,6 +175,12 @@ std::vector<Query> write_edges(const std::vector<CheckedRelationship>& relations
         }
         list.push_back(std::move(edge));
 
+        if (relationship.interactions)
+            list.push_back(query(std::string(set_interactions),
+                                 params(arg("count", relationship.interactions->count),
+                                        arg("last", relationship.interactions->last),
+                                        arg("from_type", to_string(from.type)), arg("from_id", from.id),
+                                        arg("type", type), arg("to_type", to_string(to.type)), arg("to_id", to.id))));
         if (from.type == NodeType::user && to.type == NodeType::memory) {
             // The first such edge gives a memory without an owner its owner, and with it the edges of the memory.
             list.push_back(

@@ -37,6 +37,13 @@ struct End
 /// Throws StorageError invalid_argument for an empty or overlong id.
 End parse_end(std::string text, std::string_view what);
 
+/// What an edge that was exported has been through.
+struct Interactions
+{
+    std::int64_t count = 0;
+    std::string last; ///< canonical timestamp
+};
+
 /// A relationship after its checks.
 struct CheckedRelationship
 {
@@ -45,9 +52,15 @@ struct CheckedRelationship
     std::string type;
     json::object properties;
     bool keep_existing = false;
+    std::optional<Interactions> interactions; ///< the edge gets these; otherwise it counts one more, now
 };
 CheckedRelationship check_relationship(Relationship relationship);
 std::vector<CheckedRelationship> check_relationships(std::vector<Relationship> relationships);
+
+/// The checks of a part that is to be written; the owners its nodes name come before them.
+std::vector<GraphNode> check_imported_nodes(std::vector<GraphNode> nodes);
+std::vector<CheckedRelationship> check_imported_edges(std::vector<NetworkEdge> edges);
+void check_part_limit(std::int64_t limit);
 
 /// \name What callers are told who name what is not there: StorageError not_found
 ///@{

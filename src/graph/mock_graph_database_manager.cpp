@@ -1,4 +1,5 @@
 #include "graph/edge_write.hpp"
+#include "graph/export_query.hpp"
 #include "graph/graph_check.hpp"
 #include "graph/graph_operation.hpp"
 #include "graph/graph_search.hpp"
@@ -144,6 +145,24 @@ awaitable<RelationshipNetwork> network(Database database, std::string user_id, i
     const QueryResult rows =
         co_await database->execute_query(std::move(all.sql), std::move(all.params), std::move(context));
     co_return graph::make_network(graph::neighbourhood(rows), user_id, max_depth, limit);
+}
+
+awaitable<GraphPart> read_part(Database database, std::string from, std::int64_t limit, OperationContext context)
+{
+    graph::check_part_limit(limit);
+    const graph::ExportCursor cursor = graph::ExportCursor::parse(from);
+    Query one = graph::read_part(cursor, limit);
+    const QueryResult rows =
+        co_await database->execute_query(std::move(one.sql), std::move(one.params), std::move(context));
+    co_return graph::part(rows, cursor, limit);
+}
+
+awaitable<void> write_part(Database database, GraphPart part, OperationContext context)
+{
+    std::vector<GraphNode> nodes = graph::check_imported_nodes(std::move(part.nodes));
+    std::vector<graph::CheckedRelationship> edges = graph::check_imported_edges(std::move(part.edges));
+    co_await write(database, std::move(nodes), context);
+    co_await write(std::move(database), std::move(edges), std::move(context));
 }
 
 awaitable<bool> remove(Database database, NodeRef node, OperationContext context)
@@ -309,6 +328,23 @@ awaitable<bool> MockGraphDatabaseManager::delete_node(NodeRef node, OperationCon
     const Database database = begin(operation, context);
     co_return co_await graph::named(database->database_type(), operation,
                                     remove(database, std::move(node), std::move(context)));
+}
+
+awaitable<GraphPart> MockGraphDatabaseManager::export_part(std::string from, std::int64_t limit,
+                                                           OperationContext context)
+{
+    constexpr auto operation = "export_part";
+    const Database database = begin(operation, context);
+    co_return co_await graph::named(database->database_type(), operation,
+                                    read_part(database, std::move(from), limit, std::move(context)));
+}
+
+awaitable<void> MockGraphDatabaseManager::import_part(GraphPart part, OperationContext context)
+{
+    constexpr auto operation = "import_part";
+    const Database database = begin(operation, context);
+    co_await graph::named(database->database_type(), operation,
+                          write_part(database, std::move(part), std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::ping(OperationContext context)
