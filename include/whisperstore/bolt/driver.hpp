@@ -7,6 +7,7 @@
 #include <whisperstore/bolt/session.hpp>
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/connection_url.hpp>
+#include <whisperstore/core/error.hpp>
 #include <whisperstore/core/operation_context.hpp>
 
 #include <cstddef>

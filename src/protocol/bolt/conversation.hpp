@@ -88,7 +88,7 @@ private:
     Answer succeeded(RequestKind request, bool has_more);
     Answer failed(RequestKind request);
 
-    const Version version_;
+    Version version_;
     ServerState state_ = ServerState::negotiation;
     ServerState expected_ = ServerState::negotiation;
     std::deque<RequestKind> pending_;
