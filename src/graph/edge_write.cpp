@@ -145,7 +145,12 @@ std::vector<Query> write_edges(const std::vector<CheckedRelationship>& relations
         ends.insert({from, to});
         edges.emplace_back(EdgeKey(std::move(from), relationships[i].type, std::move(to)), &relationships[i]);
     }
-    std::stable_sort(edges.begin(), edges.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    // Imported ones of a memory keep theirs, too, for the first of them says whose it is.
+    std::stable_sort(edges.begin(), edges.end(), [](const auto& a, const auto& b) {
+        if (a.second->interactions && b.second->interactions)
+            return std::get<2>(a.first) < std::get<2>(b.first);
+        return a.first < b.first;
+    });
 
     // Goes along with the list, which may name an edge twice.
     std::map<EdgeKey, std::string> known = state.properties;

@@ -58,7 +58,8 @@ RETURN missing)";
 
 // Rows that name one edge twice are taken together, for the planner may do a step for all rows before the next step.
 // `applied` are those that change the edge. Edges are written in the order of their keys, so that of two transactions
-// none has what the other one waits for.
+// none has what the other one waits for; imported ones of a memory in the order in which they came, for the first of
+// them says whose it is.
 const std::string_view write_edges = R"(UNWIND range(0, size($rows) - 1) AS i
 WITH i, $rows[i] AS row
 OPTIONAL MATCH (f1:WhisperNode {_key: row.from})
@@ -66,9 +67,11 @@ OPTIONAL MATCH (f2:WhisperNode {_key: row.from_memory})
 OPTIONAL MATCH (t1:WhisperNode {_key: row.to})
 OPTIONAL MATCH (t2:WhisperNode {_key: row.to_memory})
 WITH i, row, coalesce(f1, f2) AS a, coalesce(t1, t2) AS b
-ORDER BY a._key, row.type, b._key, i
-WITH a, b, row.type AS type, collect(row) AS rows,
+ORDER BY i
+WITH a, b, row.type AS type, collect(row) AS rows, min(i) AS first,
     collect(CASE WHEN a IS NULL OR b IS NULL THEN [i, a IS NULL] END) AS absent
+ORDER BY CASE WHEN $replaces THEN b._key ELSE a._key END, CASE WHEN $replaces THEN '' ELSE type END,
+    CASE WHEN $replaces THEN '' ELSE b._key END, first
 WITH collect({a: a, b: b, type: type, rows: rows}) AS edges,
     reduce(all = [], some IN collect(absent) | all + some) AS missing
 CALL (edges, missing) {
