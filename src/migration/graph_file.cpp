@@ -1,7 +1,5 @@
 #include "migration/graph_file.hpp"
 
-#include <whisperstore/core/error.hpp>
-
 #include <charconv>
 #include <utility>
 

@@ -1,6 +1,7 @@
 #pragma once
 // A graph as JSON lines: a header, the nodes, the relationships, and a last line that tells how many there are.
 
+#include <whisperstore/core/error.hpp>
 #include <whisperstore/core/json.hpp>
 #include <whisperstore/graph/graph_database_manager.hpp>
 #include <whisperstore/migration/graph_migration.hpp>
