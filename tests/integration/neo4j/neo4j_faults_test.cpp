@@ -1,5 +1,5 @@
 // Neo4j's managers where something is wrong: credentials, certificates, connections.
-#include "integration/neo4j/neo4j_support.hpp"
+#include "neo4j_support.hpp"
 #include "servers/chaos_proxy.hpp"
 #include "servers/test_certificates.hpp"
 

@@ -1,6 +1,6 @@
 // What Neo4j's managers do beyond the conformance suite: what others see of a graph, and a cluster's ways on one
 // server.
-#include "integration/neo4j/neo4j_support.hpp"
+#include "neo4j_support.hpp"
 
 namespace whisperstore::test {
 namespace {
