@@ -1,7 +1,7 @@
-#include <whisperstore/bolt/transaction.hpp>
-
 #include "bolt/session_state.hpp"
 #include "core/failure.hpp"
+
+#include <whisperstore/bolt/transaction.hpp>
 
 #include <utility>
 
@@ -24,8 +24,8 @@ void TransactionState::require_active() const
     if (!active_)
         throw StorageError(StorageErrc::closed, "the transaction has ended");
     if (const auto& failure = held_->failure())
-        throw StorageError(StorageErrc::closed, "the transaction was undone because of an earlier failure: " +
-                                                    failure->message());
+        throw StorageError(StorageErrc::closed,
+                           "the transaction was undone because of an earlier failure: " + failure->message());
 }
 
 /// An earlier query of the transaction: what is left of it is fetched or, where nobody reads it, dropped.

@@ -1,6 +1,5 @@
-#include "protocol/bolt/packstream.hpp"
-
 #include "core/text.hpp"
+#include "protocol/bolt/packstream.hpp"
 
 #include <whisperstore/core/error.hpp>
 
