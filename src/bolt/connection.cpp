@@ -333,6 +333,8 @@ bool Connection::clean_up() noexcept
     try {
         if (!conversation_.may_send(RequestKind::reset))
             return false;
+        // A server that failed, or has nothing to do, takes no time over it.
+        stopping_ = conversation_.pending() > 0 && conversation_.state() != ServerState::failed;
         reset();
         left_behind_ = conversation_.pending();
         // What does not go out at once goes out with the next request; but then a query may be running on.

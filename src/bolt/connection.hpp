@@ -74,7 +74,7 @@ public:
     /// Nothing is left to be answered.
     bool is_clean() const noexcept { return !broken_ && conversation_.is_clean(); }
     /// Whether it was left in the middle of something that may go on for a while, although it was told to stop.
-    bool is_stopping() const noexcept { return left_behind_ > 1 && !is_clean(); }
+    bool is_stopping() const noexcept { return stopping_ && !is_clean(); }
     bool is_broken() const noexcept { return broken_; }
     void give_up() noexcept;
 
@@ -105,6 +105,7 @@ private:
     Greeting greeting_;
     std::shared_ptr<const ServerInfo> info_;
     std::size_t left_behind_ = 0; // answers to come that are nobody's
+    bool stopping_ = false;
     bool broken_ = false;
 };
 

@@ -1,10 +1,10 @@
-#include <whisperstore/bolt/driver.hpp>
-
 #include "bolt/options.hpp"
 #include "bolt/router.hpp"
 #include "bolt/session_state.hpp"
 #include "core/failure.hpp"
 #include "protocol/bolt/server_error.hpp"
+
+#include <whisperstore/bolt/driver.hpp>
 
 #include <utility>
 

@@ -28,8 +28,7 @@ Options::Options(DriverConfig given) : config(std::move(given))
     const std::string base = url.scheme.substr(0, plus);
     const std::string security = plus == std::string::npos ? std::string() : url.scheme.substr(plus + 1);
     if ((base != "bolt" && base != "neo4j") || (!security.empty() && security != "s" && security != "ssc"))
-        refuse("the scheme '" + url.scheme +
-               "' is not one of bolt, bolt+s, bolt+ssc, neo4j, neo4j+s and neo4j+ssc");
+        refuse("the scheme '" + url.scheme + "' is not one of bolt, bolt+s, bolt+ssc, neo4j, neo4j+s and neo4j+ssc");
     routes = base == "neo4j";
     secure = !security.empty();
     if (url.username || url.password)

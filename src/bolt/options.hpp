@@ -22,8 +22,8 @@ struct Options
     DriverConfig config;
     bool routes = false; ///< neo4j://
     bool secure = false;
-    std::vector<HostPort> seeds;       ///< at least one, each with its port
-    RoutingContext query;              ///< of a neo4j:// address
+    std::vector<HostPort> seeds;           ///< at least one, each with its port
+    RoutingContext query;                  ///< of a neo4j:// address
     std::shared_ptr<http::TlsContext> tls; ///< null: none
 
     void log(LogLevel level, std::string_view message) const

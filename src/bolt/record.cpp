@@ -1,5 +1,4 @@
 #include <whisperstore/bolt/record.hpp>
-
 #include <whisperstore/core/error.hpp>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
-#include <whisperstore/bolt/result.hpp>
-
 #include "bolt/session_state.hpp"
 #include "core/failure.hpp"
+
+#include <whisperstore/bolt/result.hpp>
 
 #include <utility>
 

@@ -1,7 +1,7 @@
-#include <whisperstore/bolt/session.hpp>
-
 #include "bolt/session_state.hpp"
 #include "core/failure.hpp"
+
+#include <whisperstore/bolt/session.hpp>
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -37,13 +37,11 @@ bool may_repeat(const StorageError& error)
 
 } // namespace
 
-SessionState::SessionState(std::shared_ptr<Router> router, std::shared_ptr<const Options> options,
-                           SessionConfig config)
+SessionState::SessionState(std::shared_ptr<Router> router, std::shared_ptr<const Options> options, SessionConfig config)
     : router_(std::move(router)), options_(std::move(options)), config_(std::move(config))
 {
     if (const auto size = config_.fetch_size; size && (*size == 0 || *size < -1))
-        throw StorageError(StorageErrc::invalid_argument,
-                           "fetch_size must be positive, or -1 for everything at once");
+        throw StorageError(StorageErrc::invalid_argument, "fetch_size must be positive, or -1 for everything at once");
     memory_->bookmarks = config_.bookmarks;
 }
 
@@ -86,14 +84,15 @@ awaitable<Result> SessionState::run(std::string cypher, Map parameters, Transact
     co_return Result(std::move(result));
 }
 
-awaitable<Transaction> SessionState::begin(Api api, AccessMode mode, TransactionConfig config,
-                                           OperationContext context)
+awaitable<Transaction> SessionState::begin(Api api, AccessMode mode, TransactionConfig config, OperationContext context)
 {
     context.check_deadline("bolt", "begin_transaction");
     co_await settle();
+    // An explicit transaction outlives the call that begins it; a managed one is part of its call.
+    const auto deadline = api == Api::managed_transaction ? context.deadline : std::nullopt;
     std::shared_ptr<Held> held = co_await hold(mode, std::move(context));
     auto transaction = std::make_shared<TransactionState>(std::move(held), memory_, fetch_size(), api, mode,
-                                                          memory_->bookmarks, std::move(config));
+                                                          std::move(config), deadline);
     transaction_ = transaction;
     co_return Transaction(std::move(transaction));
 }

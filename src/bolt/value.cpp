@@ -1,5 +1,4 @@
 #include <whisperstore/bolt/value.hpp>
-
 #include <whisperstore/core/error.hpp>
 
 #include <algorithm>
@@ -11,10 +10,26 @@ namespace whisperstore::bolt {
 namespace {
 
 constexpr std::array<std::string_view, 21> kind_names = {
-    "null",          "boolean",  "integer",      "real",                 "string",
-    "bytes",         "list",     "map",          "node",                 "relationship",
-    "unbound_relationship", "path", "date",      "time",                 "local_time",
-    "date_time",     "date_time_zone_id", "local_date_time", "duration", "point_2d",
+    "null",
+    "boolean",
+    "integer",
+    "real",
+    "string",
+    "bytes",
+    "list",
+    "map",
+    "node",
+    "relationship",
+    "unbound_relationship",
+    "path",
+    "date",
+    "time",
+    "local_time",
+    "date_time",
+    "date_time_zone_id",
+    "local_date_time",
+    "duration",
+    "point_2d",
     "point_3d",
 };
 
@@ -118,8 +133,8 @@ void Value::throw_integer_out_of_range()
 
 void Value::throw_kind(Kind wanted) const
 {
-    throw StorageError(StorageErrc::type_mismatch,
-                       "the value is of kind " + std::string(to_string(kind())) + ", not " + std::string(to_string(wanted)));
+    throw StorageError(StorageErrc::type_mismatch, "the value is of kind " + std::string(to_string(kind())) + ", not " +
+                                                       std::string(to_string(wanted)));
 }
 
 bool Value::as_bool() const { return require<bool>(Kind::boolean); }

@@ -39,7 +39,8 @@ struct Goal
         sent,      ///< all of output() left this process
         bytes,     ///< so many raw bytes
         messages,  ///< so many complete messages
-        summaries, ///< so many that are no records, or `enough` bytes of records: whoever drops them takes them in gulps
+        summaries, ///< so many that are no records, or `enough` bytes of records: whoever drops them takes them in
+                   ///< gulps
     };
     Kind kind = Kind::messages;
     std::size_t count = 1;

@@ -47,12 +47,12 @@ struct DriverConfig
     /// No user-info.
     std::string uri = "bolt://localhost:7687";
     Auth auth = NoAuth();
-    std::filesystem::path ca_file = {};            ///< PEM, for `+s`; empty: the system's authorities
-    std::filesystem::path client_cert_file = {};   ///< PEM client certificate; empty: none
-    std::filesystem::path client_key_file = {};    ///< PEM key of the client certificate
-    std::string user_agent = "";                   ///< empty: "whisperstore/<version>"
-    std::size_t max_connection_pool_size = 100;    ///< to each server
-    std::size_t max_waiting = 1024;                ///< callers in line for a connection; beyond: resource_exhausted
+    std::filesystem::path ca_file = {};              ///< PEM, for `+s`; empty: the system's authorities
+    std::filesystem::path client_cert_file = {};     ///< PEM client certificate; empty: none
+    std::filesystem::path client_key_file = {};      ///< PEM key of the client certificate
+    std::string user_agent = "";                     ///< empty: "whisperstore/<version>"
+    std::size_t max_connection_pool_size = 100;      ///< to each server
+    std::size_t max_waiting = 1024;                  ///< callers in line for a connection; beyond: resource_exhausted
     std::chrono::milliseconds connect_timeout{5000}; ///< TCP, TLS, handshake and logon together
     std::chrono::milliseconds acquisition_timeout{60000};       ///< waiting for a connection of the pool
     std::chrono::milliseconds max_connection_lifetime{3600000}; ///< older ones are replaced before use
@@ -62,9 +62,11 @@ struct DriverConfig
     /// Of managed transactions, where the call has no deadline: no new attempt begins after it.
     std::chrono::milliseconds max_transaction_retry_time{30000};
     std::int64_t fetch_size = 1000; ///< records asked for at once; -1: all
-    std::size_t max_message_size = std::size_t(256) << 20U; ///< bytes; a larger message of the server ends the connection
-    bool telemetry = false; ///< tells servers that ask for it (Bolt 5.4) which kind of transaction is used; nothing else
-    Logger logger = {};     ///< connections lost, tables refreshed; may be empty
+    std::size_t max_message_size = std::size_t(256)
+                                   << 20U; ///< bytes; a larger message of the server ends the connection
+    bool telemetry =
+        false;          ///< tells servers that ask for it (Bolt 5.4) which kind of transaction is used; nothing else
+    Logger logger = {}; ///< connections lost, tables refreshed; may be empty
 };
 
 enum class AccessMode : std::uint8_t

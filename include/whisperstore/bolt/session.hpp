@@ -38,8 +38,8 @@ public:
     Session& operator=(const Session&) = delete;
     ~Session();
 
-    /// Auto-commit: one query that is a transaction by itself; it has happened for certain once its last record was read.
-    /// Never tried again. Where the connection is lost after it was sent, a session that writes is told
+    /// Auto-commit: one query that is a transaction by itself; it has happened for certain once its last record was
+    /// read. Never tried again. Where the connection is lost after it was sent, a session that writes is told
     /// `outcome_unknown`, one that reads `unavailable`.
     awaitable<Result> run(std::string cypher, Map parameters = Map(), TransactionConfig config = TransactionConfig(),
                           OperationContext context = OperationContext());
@@ -48,13 +48,13 @@ public:
     awaitable<Transaction> begin_transaction(TransactionConfig config = TransactionConfig(),
                                              OperationContext context = OperationContext());
 
-    /// Runs `work` in a transaction and commits it; again from the start where the server says that this helps (deadlocks,
-    /// a leader that changed) or a connection was lost before the commit. So `work` may run several times. Attempts end
-    /// with the context's deadline, its retry budget, or the driver's max_transaction_retry_time. A commit without an
-    /// answer is `outcome_unknown` and never tried again.
+    /// Runs `work` in a transaction and commits it; again from the start where the server says that this helps
+    /// (deadlocks, a leader that changed) or a connection was lost before the commit. So `work` may run several times.
+    /// Attempts end with the context's deadline, its retry budget, or the driver's max_transaction_retry_time. A commit
+    /// without an answer is `outcome_unknown` and never tried again.
     ///
-    /// `work` is a callable `awaitable<T>(Transaction&)`; what it throws that is no retryable StorageError rolls back and
-    /// is thrown on. It must not use the session, nor keep the transaction or results of it.
+    /// `work` is a callable `awaitable<T>(Transaction&)`; what it throws that is no retryable StorageError rolls back
+    /// and is thrown on. It must not use the session, nor keep the transaction or results of it.
     template <typename Work>
     auto execute_read(Work work, TransactionConfig config = TransactionConfig(),
                       OperationContext context = OperationContext()) -> std::invoke_result_t<Work&, Transaction&>

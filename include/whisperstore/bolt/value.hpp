@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Values that travel over Bolt: what PackStream 1 can carry (neo4j.com/docs/bolt: "PackStream", "Structure semantics").
+/// Values that travel over Bolt: what PackStream 1 can carry (neo4j.com/docs/bolt: "PackStream", "Structure
+/// semantics").
 
 #include <concepts>
 #include <cstddef>

@@ -10,8 +10,9 @@ namespace whisperstore::bolt {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> request_names = {"HELLO", "LOGON",    "LOGOFF", "RUN",     "PULL",  "DISCARD",  "BEGIN",
-                                                            "COMMIT", "ROLLBACK", "RESET",  "GOODBYE", "ROUTE", "TELEMETRY"};
+constexpr std::array<std::string_view, 13> request_names = {"HELLO",   "LOGON", "LOGOFF",   "RUN",      "PULL",
+                                                            "DISCARD", "BEGIN", "COMMIT",   "ROLLBACK", "RESET",
+                                                            "GOODBYE", "ROUTE", "TELEMETRY"};
 constexpr std::array<std::string_view, 8> state_names = {"NEGOTIATION", "AUTHENTICATION", "READY",  "STREAMING",
                                                          "TX_READY",    "TX_STREAMING",   "FAILED", "DEFUNCT"};
 
@@ -137,7 +138,10 @@ Conversation::Answer Conversation::succeeded(RequestKind request, bool has_more)
     if (!next.allowed) {
         const ServerState before = state_;
         give_up();
-        throw Malformed{std::string("the server says SUCCESS to ").append(to_string(request)).append(" in the state ").append(to_string(before))};
+        throw Malformed{std::string("the server says SUCCESS to ")
+                            .append(to_string(request))
+                            .append(" in the state ")
+                            .append(to_string(before))};
     }
     state_ = next.state;
     if (pending_.empty()) {
@@ -150,15 +154,16 @@ Conversation::Answer Conversation::succeeded(RequestKind request, bool has_more)
 Conversation::Answer Conversation::failed(RequestKind request)
 {
     // Who is not let in is shown out, and a connection that cannot be reset is of no use.
-    const bool last = state_ == ServerState::negotiation || state_ == ServerState::authentication ||
-                      request == RequestKind::reset;
+    const bool last =
+        state_ == ServerState::negotiation || state_ == ServerState::authentication || request == RequestKind::reset;
     if (last) {
         give_up();
         return Answer{request, true};
     }
     if (state_ == ServerState::failed && resets_ == 0) {
         give_up();
-        throw Malformed{std::string("the server fails at ").append(to_string(request)).append(" that it should ignore")};
+        throw Malformed{
+            std::string("the server fails at ").append(to_string(request)).append(" that it should ignore")};
     }
     state_ = ServerState::failed;
     if (resets_ == 0)

@@ -50,8 +50,8 @@ enum class ServerState : std::uint8_t
 };
 std::string_view to_string(ServerState state) noexcept;
 
-/// Requests are answered in the order in which they were sent, and what is sent depends on what the ones before will have
-/// come to: both are followed here, so that neither side gets out of step unnoticed.
+/// Requests are answered in the order in which they were sent, and what is sent depends on what the ones before will
+/// have come to: both are followed here, so that neither side gets out of step unnoticed.
 class Conversation
 {
 public:

@@ -13,10 +13,10 @@ namespace whisperstore::bolt {
 enum class Consequence : std::uint8_t
 {
     none,
-    not_leader,        ///< the server does not take writes: the table is out of date
-    server_down,       ///< the database is not there now: another server may have it
-    table_outdated,    ///< the database is unknown there: it is asked for anew
-    logins_expired,    ///< every open connection was let in by a login that has ended
+    not_leader,     ///< the server does not take writes: the table is out of date
+    server_down,    ///< the database is not there now: another server may have it
+    table_outdated, ///< the database is unknown there: it is asked for anew
+    logins_expired, ///< every open connection was let in by a login that has ended
 };
 
 struct Meaning

@@ -388,7 +388,8 @@ Path Unpacker::path(std::size_t fields, int depth)
     for (std::size_t i = 0; i < steps; i += 2) {
         const std::int64_t by = integer_field();
         const std::int64_t to = integer_field();
-        const std::uint64_t number = by < 0 ? std::uint64_t(0) - static_cast<std::uint64_t>(by) : static_cast<std::uint64_t>(by);
+        const std::uint64_t number =
+            by < 0 ? std::uint64_t(0) - static_cast<std::uint64_t>(by) : static_cast<std::uint64_t>(by);
         if (number == 0 || number > relationships.size() || to < 0 || static_cast<std::uint64_t>(to) >= nodes.size())
             malformed("a path over what is not in it");
         const UnboundRelationship& walked = relationships[number - 1];
