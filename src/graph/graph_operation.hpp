@@ -4,6 +4,7 @@
 #include "core/failure.hpp"
 
 #include <whisperstore/core/async.hpp>
+#include <whisperstore/core/error.hpp>
 #include <whisperstore/graph/graph_database_manager.hpp>
 
 #include <string>
@@ -19,6 +20,25 @@ awaitable<T> named(std::string_view backend, std::string_view operation, awaitab
 {
     try {
         co_return co_await std::move(work);
+    } catch (...) {
+        rethrow_as_storage_error(backend, operation);
+    }
+}
+
+/// As named(), but names that a layer below has given already are replaced: those of a driver say nothing here.
+template <typename T>
+awaitable<T> renamed(std::string_view backend, std::string_view operation, awaitable<T> work)
+{
+    try {
+        co_return co_await std::move(work);
+    } catch (const StorageError& error) {
+        ErrorDetails details;
+        details.backend = backend;
+        details.operation = operation;
+        details.native_code = error.native_code();
+        details.outcome = error.outcome();
+        details.retryable = error.retryable();
+        throw StorageError(error.errc(), error.message(), std::move(details));
     } catch (...) {
         rethrow_as_storage_error(backend, operation);
     }

@@ -51,7 +51,7 @@ bool is_undone(const StorageError& error, bool managed)
 /// Of two that got into each other's way one comes back later than the other.
 Clock::duration jittered(Clock::duration pause)
 {
-    thread_local std::minstd_rand random{std::random_device{}()};
+    std::minstd_rand random{std::random_device{}()};
     return Clock::duration(std::uniform_int_distribution<Clock::rep>(pause.count() / 2, pause.count())(random));
 }
 

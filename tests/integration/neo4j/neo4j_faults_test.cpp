@@ -122,20 +122,24 @@ TEST_F(Neo4jFaults, AWriteWithoutAnAnswerIsOfUnknownOutcomeAndIsNotSentAgain)
     const auto count = [&] { return run(looking->get_user_relationship_network("u")).edges.at(0).interaction_count; };
     EXPECT_EQ(count(), 1);
 
-    // The answer is swallowed and the connection closed when the request has passed.
+    // The answer is swallowed; when the server has done it, the connection breaks.
     ChaosRule rule;
     rule.cut_answer_at = proxy.answer_bytes();
+    rule.cut = ChaosRule::Cut::black_hole;
     proxy.set_rule(rule);
-    const StorageError error = error_of([&] { run(graph->create_relationship("user:u", "memory:m", "REMEMBERS")); });
+    std::future<void> writing = start(graph->create_relationship("user:u", "memory:m", "REMEMBERS"));
+    EXPECT_TRUE(eventually([&] { return count() == 2; }));
+    proxy.cut_all();
+    const StorageError error = error_of([&] { wait(std::move(writing)); });
     EXPECT_EQ(error.errc(), StorageErrc::outcome_unknown) << error.what();
     EXPECT_EQ(error.outcome(), Outcome::unknown);
-    EXPECT_TRUE(eventually([&] { return count() == 2; }));
     proxy.clear();
     run(graph->create_relationship("user:u", "memory:m", "REMEMBERS"));
     EXPECT_EQ(count(), 3); // not sent again meanwhile
 
     // A read may be told that it did not happen.
     rule.cut_answer_at = proxy.answer_bytes();
+    rule.cut = ChaosRule::Cut::close;
     proxy.set_rule(rule);
     const StorageError read = error_of([&] { run(graph->find_connected_memories("u", "")); });
     EXPECT_EQ(read.errc(), StorageErrc::unavailable) << read.what();
