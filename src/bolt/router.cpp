@@ -186,7 +186,7 @@ std::optional<HostPort> Router::choose(const std::string& table, AccessMode mode
     if (found == tables_.end() || found->second.servers(mode).empty())
         return std::nullopt;
     const std::vector<HostPort>& servers = found->second.servers(mode);
-    const std::size_t first = turn_++;
+    const std::size_t first = turns_[mode == AccessMode::read ? 1 : 0]++;
     std::size_t best = 0;
     std::size_t least = std::numeric_limits<std::size_t>::max();
     for (std::size_t i = 0; i < servers.size(); ++i) {

@@ -9,6 +9,7 @@
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/operation_context.hpp>
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -82,7 +83,7 @@ private:
     std::map<std::string, RoutingTable> tables_;         // by database
     std::map<std::string, std::string> homes_;           // by impersonated user, or "" for the driver's own
     std::map<std::string, std::shared_ptr<Refresh>> refreshes_;
-    std::size_t turn_ = 0; // among servers with equally many connections in use
+    std::array<std::size_t, 2> turns_{}; // of writers and readers with equally many connections in use
     bool closed_ = false;
 };
 

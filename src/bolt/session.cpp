@@ -88,9 +88,11 @@ awaitable<Transaction> SessionState::begin(Api api, AccessMode mode, Transaction
 {
     context.check_deadline("bolt", "begin_transaction");
     co_await settle();
+    // An explicit transaction outlives the call that begins it; a managed one is part of its call.
+    const auto deadline = api == Api::managed_transaction ? context.deadline : std::nullopt;
     std::shared_ptr<Held> held = co_await hold(mode, std::move(context));
     auto transaction = std::make_shared<TransactionState>(std::move(held), memory_, fetch_size(), api, mode,
-                                                          memory_->bookmarks, std::move(config));
+                                                          std::move(config), deadline);
     transaction_ = transaction;
     co_return Transaction(std::move(transaction));
 }

@@ -108,8 +108,10 @@ private:
 class TransactionState
 {
 public:
+    using Deadline = std::optional<OperationContext::Clock::time_point>;
+    /// \param deadline of the whole transaction, whatever its calls are given
     TransactionState(std::shared_ptr<Held> held, std::shared_ptr<Memory> memory, std::int64_t fetch_size, Api api,
-                     AccessMode mode, Bookmarks bookmarks, TransactionConfig config) noexcept;
+                     AccessMode mode, TransactionConfig config, Deadline deadline) noexcept;
 
     awaitable<Result> run(std::string cypher, Map parameters, OperationContext context);
     awaitable<void> commit(OperationContext context);
@@ -120,6 +122,7 @@ public:
 
 private:
     void require_active() const;
+    OperationContext limited(OperationContext context) const;
     awaitable<void> settle();
 
     const std::shared_ptr<Held> held_;
@@ -127,8 +130,8 @@ private:
     const std::int64_t fetch_size_;
     const Api api_;
     const AccessMode mode_;
-    const Bookmarks bookmarks_;
     const TransactionConfig config_;
+    const Deadline deadline_;
     std::shared_ptr<ResultState> open_;
     bool begun_ = false;
     bool begin_unanswered_ = false;

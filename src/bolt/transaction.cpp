@@ -8,15 +8,22 @@
 namespace whisperstore::bolt {
 
 TransactionState::TransactionState(std::shared_ptr<Held> held, std::shared_ptr<Memory> memory, std::int64_t fetch_size,
-                                   Api api, AccessMode mode, Bookmarks bookmarks, TransactionConfig config) noexcept
+                                   Api api, AccessMode mode, TransactionConfig config, Deadline deadline) noexcept
     : held_(std::move(held)),
       memory_(std::move(memory)),
       fetch_size_(fetch_size),
       api_(api),
       mode_(mode),
-      bookmarks_(std::move(bookmarks)),
-      config_(std::move(config))
+      config_(std::move(config)),
+      deadline_(deadline)
 {
+}
+
+OperationContext TransactionState::limited(OperationContext context) const
+{
+    if (deadline_ && (!context.deadline || *deadline_ < *context.deadline))
+        context.deadline = deadline_;
+    return context;
 }
 
 void TransactionState::require_active() const
@@ -45,12 +52,14 @@ awaitable<void> TransactionState::settle()
 awaitable<Result> TransactionState::run(std::string cypher, Map parameters, OperationContext context)
 {
     require_active();
+    context = limited(std::move(context));
     context.check_deadline("bolt", "run");
     co_await settle();
     Connection& connection = held_->connection();
     if (!begun_) {
         connection.telemetry(api_);
-        const Opening opening{held_->database(), mode_, &bookmarks_, held_->impersonated_user(), &config_};
+        // The session has no other transaction meanwhile, so its bookmarks are those it had.
+        const Opening opening{held_->database(), mode_, &memory_->bookmarks, held_->impersonated_user(), &config_};
         connection.begin(opening);
         begun_ = begin_unanswered_ = true;
     }
@@ -69,6 +78,7 @@ awaitable<Result> TransactionState::run(std::string cypher, Map parameters, Oper
 awaitable<void> TransactionState::commit(OperationContext context)
 {
     require_active();
+    context = limited(std::move(context));
     context.check_deadline("bolt", "commit");
     co_await settle();
     active_ = false;
@@ -76,7 +86,9 @@ awaitable<void> TransactionState::commit(OperationContext context)
         held_->give_back(); // nothing was done in it
         co_return;
     }
-    held_->now_it_counts();
+    // Servers refuse writes where reads were announced: then nothing can be in doubt.
+    if (mode_ == AccessMode::write)
+        held_->now_it_counts();
     held_->connection().commit();
     const Answer committed = co_await held_->answer(std::move(context));
     if (const std::string_view bookmark = find_text(committed.metadata, "bookmark"); !bookmark.empty())
@@ -96,7 +108,7 @@ awaitable<void> TransactionState::rollback(OperationContext context)
     }
     try {
         held_->connection().rollback();
-        co_await held_->answer(std::move(context));
+        co_await held_->answer(limited(std::move(context)));
     } catch (const StorageError& error) {
         // A connection that is gone took the transaction with it.
         if (error.errc() != StorageErrc::unavailable)

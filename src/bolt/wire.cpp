@@ -117,7 +117,8 @@ awaitable<void> Wire::until(Goal goal, OperationContext context)
     const auto self = shared_from_this();
     last_received_ = std::chrono::steady_clock::now();
     while (true) {
-        const auto wait = std::make_shared<Wait>(self, goal);
+        // Not kept here: it keeps this frame.
+        auto wait = std::make_shared<Wait>(self, goal);
         std::function<void(std::shared_ptr<Job>)> submit = [this, wait](const std::shared_ptr<Job>&) { enlist(wait); };
         OperationContext limited;
         limited.deadline = context.deadline;
@@ -125,10 +126,10 @@ awaitable<void> Wire::until(Goal goal, OperationContext context)
             limited = limited.limited_to(*receive_timeout_);
         bool waited = false;
         try {
-            co_await Job::wait(wait, std::move(submit), std::move(limited));
+            co_await Job::wait(std::move(wait), std::move(submit), std::move(limited));
             waited = true;
-        } catch (const StorageError&) {
-            if (wait->abort_reason() != AbortReason::timeout || context.expired())
+        } catch (const StorageError& error) {
+            if (error.errc() != StorageErrc::timeout || context.expired())
                 throw;
         }
         if (waited)

@@ -75,6 +75,9 @@ struct PackContent
     void operator()(const DateTime& content) const
     {
         // Before Bolt 5 the seconds were those of the clock there.
+        constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 2;
+        if (content.seconds > most || content.seconds < -most)
+            throw StorageError(StorageErrc::invalid_argument, "a moment is too far away to be sent");
         out.structure(dialect.utc_times ? 'I' : 'F', 3);
         out.integer(dialect.utc_times ? content.seconds : content.seconds + content.offset_seconds);
         out.integer(content.nanoseconds);
