@@ -13,6 +13,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// The same call may find room later.
+StorageError no_room(std::string message)
+{
+    ErrorDetails details;
+    details.retryable = true;
+    return StorageError(StorageErrc::resource_exhausted, std::move(message), std::move(details));
+}
+
 StorageError closed_error() { return StorageError(StorageErrc::closed, "the Bolt driver was closed"); }
 
 } // namespace
@@ -143,11 +151,10 @@ awaitable<Lease> Pool::enter(OperationContext context)
                                                           " connections to " + address_.to_string());
     }
     if (late)
-        throw StorageError(StorageErrc::resource_exhausted,
-                           "all " + std::to_string(options_->config.max_connection_pool_size) + " connections to " +
-                               address_.to_string() +
-                               " were in use for acquisition_timeout: finish results and transactions sooner, or raise "
-                               "max_connection_pool_size");
+        throw no_room("all " + std::to_string(options_->config.max_connection_pool_size) + " connections to " +
+                      address_.to_string() +
+                      " were in use for acquisition_timeout: finish results and transactions sooner, or raise "
+                      "max_connection_pool_size");
     co_return std::move(waiter->lease);
 }
 
@@ -170,11 +177,9 @@ void Pool::enlist(const std::shared_ptr<Waiter>& waiter)
             throw closed_error();
         if (!line_.empty() || in_use() >= options_->config.max_connection_pool_size) {
             if (line_.size() >= options_->config.max_waiting)
-                throw StorageError(StorageErrc::resource_exhausted,
-                                   "all " + std::to_string(options_->config.max_connection_pool_size) +
-                                       " connections to " + address_.to_string() + " are in use and " +
-                                       std::to_string(options_->config.max_waiting) +
-                                       " callers wait, which is all the pool allows: try again later");
+                throw no_room("all " + std::to_string(options_->config.max_connection_pool_size) + " connections to " +
+                              address_.to_string() + " are in use and " + std::to_string(options_->config.max_waiting) +
+                              " callers wait, which is all the pool allows: try again later");
             waiter->position = line_.insert(line_.end(), waiter);
             waiter->in_line = true;
             return;

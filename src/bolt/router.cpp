@@ -242,7 +242,7 @@ awaitable<void> Router::refresh(std::string table, Target target, OperationConte
             else if (job->begin())
                 job->complete(); // it ended meanwhile
         };
-        co_await Job::wait(waiter, std::move(submit), context);
+        co_await Job::wait(std::move(waiter), std::move(submit), context);
         // Without a leader in it the table is not fresh for a writer, but it was fetched just now.
         const std::lock_guard lock(mutex_);
         const auto known = tables_.find(table);
@@ -357,11 +357,11 @@ void Router::keep(RoutingTable table)
 {
     std::vector<std::shared_ptr<Pool>> unknown;
     std::string name = table.database;
+    options_->log(LogLevel::debug, "routing table of '" + name + "': " + std::to_string(table.writers.size()) +
+                                       " writers, " + std::to_string(table.readers.size()) + " readers, " +
+                                       std::to_string(table.routers.size()) + " routers");
     {
         const std::lock_guard lock(mutex_);
-        options_->log(LogLevel::debug, "routing table of '" + name + "': " + std::to_string(table.writers.size()) +
-                                           " writers, " + std::to_string(table.readers.size()) + " readers, " +
-                                           std::to_string(table.routers.size()) + " routers");
         tables_[std::move(name)] = std::move(table);
         // Servers that left the cluster.
         for (auto entry = pools_.begin(); entry != pools_.end();) {
@@ -418,13 +418,14 @@ void Router::note(const HostPort& server, const std::string& table, const Storag
         options_->log(LogLevel::warning, "lost a connection: " + error.message());
         return forget(server);
     }
+    if (consequence == Consequence::not_leader)
+        options_->log(LogLevel::info, server.to_string() + " is not the leader any more");
     const std::lock_guard lock(mutex_);
     const auto known = tables_.find(table);
     if (known == tables_.end())
         return;
     switch (consequence) {
     case Consequence::not_leader:
-        options_->log(LogLevel::info, server.to_string() + " is not the leader any more");
         known->second.forget_writer(server);
         break;
     case Consequence::server_down:

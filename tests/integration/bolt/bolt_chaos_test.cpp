@@ -90,6 +90,11 @@ void cut_everywhere(Way way, Cut cut, std::uint64_t step, Verdicts& verdicts)
         const std::uint64_t end = towards_server ? whole.request : whole.answer;
         // The last one is beyond the end: nothing is cut.
         for (std::uint64_t at = 0; at <= end + step; at += step) {
+            ASSERT_TRUE(eventually([&] { return stub.open() == 0 && proxy.open() == 0; }));
+            ChaosRule rule;
+            (towards_server ? rule.cut_request_at : rule.cut_answer_at) = at;
+            rule.cut = cut;
+            rule.connections = 1; // a second try gets through
             ASSERT_TRUE(eventually([&] { return stub.open() == 0; }));
             ChaosRule rule;
             (towards_server ? rule.cut_request_at : rule.cut_answer_at) = at;
