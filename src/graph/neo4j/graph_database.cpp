@@ -48,6 +48,15 @@ bool is_undone(const StorageError& error, bool managed)
     return lost_a_node(error) || (!managed && error.errc() == StorageErrc::conflict && error.retryable());
 }
 
+/// Of two that create one rule of the schema at once the slower one is told so, whatever IF NOT EXISTS says.
+bool exists_by_now(const StorageError& error)
+{
+    constexpr std::array codes{"Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists",
+                               "Neo.ClientError.Schema.ConstraintAlreadyExists",
+                               "Neo.ClientError.Schema.IndexAlreadyExists"};
+    return std::find(codes.begin(), codes.end(), error.native_code()) != codes.end();
+}
+
 /// Of two that got into each other's way one comes back later than the other.
 Clock::duration jittered(Clock::duration pause)
 {
@@ -133,8 +142,14 @@ awaitable<void> GraphDatabase::ensure_schema(std::shared_ptr<bolt::Driver> drive
     }
     const std::array statements{cypher::create_marker_constraint, cypher::create_key_constraint,
                                 cypher::create_owner_index, cypher::await_indexes};
-    for (const std::string_view statement : statements)
-        co_await execute(driver, AccessMode::write, statement, bolt::Map(), context);
+    for (const std::string_view statement : statements) {
+        try {
+            co_await execute(driver, AccessMode::write, statement, bolt::Map(), context);
+        } catch (const StorageError& error) {
+            if (!exists_by_now(error))
+                throw;
+        }
+    }
     bolt::Map version = parameter("version", cypher::schema_version);
     co_await execute(driver, AccessMode::write, cypher::write_marker, std::move(version), std::move(context));
 }
