@@ -71,6 +71,7 @@ std::vector<Case> chat_turn_sql_cases();
 std::vector<Case> decorator_cases();
 std::vector<Case> graph_cases();
 std::vector<Case> http_cases();
+std::vector<Case> packstream_cases();
 std::vector<Case> postgresql_cases();
 std::vector<Case> redis_cases();
 std::vector<Case> qdrant_cases();

@@ -5,6 +5,7 @@
 #include <whisperstore/backup/unified_backup_manager.hpp>
 #include <whisperstore/core/blocking.hpp>
 #include <whisperstore/metrics/storage_metrics_collector.hpp>
+#include <whisperstore/migration/graph_migration.hpp>
 #include <whisperstore/resilience/decorate.hpp>
 #include <whisperstore/storage/blocking.hpp>
 #include <whisperstore/storage/initialize_storage_layer.hpp>

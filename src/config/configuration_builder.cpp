@@ -503,6 +503,7 @@ void ConfigurationBuilder::build_neo4j(const UrlSource* url)
     config.password =
         values_.take("NEO4J_PASSWORD", url, url ? url->url.password : std::nullopt, Fallback{"", "not set"});
     config.database = values_.take("NEO4J_DATABASE", Fallback{"", "not set"});
+    config.graph_namespace = values_.take("NEO4J_NAMESPACE", Fallback{"", "not set"});
     const UrlTls in_url{url && url->url.scheme.find('+') != std::string::npos,
                         !(url && url->url.scheme.ends_with("+ssc"))};
     config.tls = choose_tls(values_, "NEO4J", url, in_url);

@@ -226,6 +226,8 @@ inline constexpr std::array settings_table = {
     text("neo4j.username", "NEO4J_USERNAME", "User name."),
     secret("neo4j.password", "NEO4J_PASSWORD", "Password."),
     text("neo4j.database", "NEO4J_DATABASE", "Database name; empty for the server's default."),
+    text("neo4j.namespace", "NEO4J_NAMESPACE",
+         "Several graphs in one database, apart by this name; empty for the one without."),
     boolean("neo4j.tls", "NEO4J_TLS", "Use TLS."),
     boolean("neo4j.tls_verify", "NEO4J_TLS_VERIFY", "Check the server's certificate and name."),
     path("neo4j.tls_ca_file", "NEO4J_TLS_CA_FILE", "PEM file of the authorities to trust."),

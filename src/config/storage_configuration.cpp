@@ -134,6 +134,7 @@ json::object graph_json(const GraphDatabaseConfig& config)
     out["username"] = config.username;
     out["password"] = hidden(config.password);
     out["database"] = config.database;
+    out["namespace"] = config.graph_namespace;
     out["cluster_nodes"] = list(config.cluster_nodes);
     out["tls"] = tls_json(config.tls);
     return out;

@@ -102,10 +102,12 @@ struct Job::Initiation
             });
         }
         // The job may end at any time from here on, but the coroutine goes on only after leave(): its
-        // frame holds this object, and what `submit` uses may live in it too.
-        const std::shared_ptr<Job> handed = job;
+        // frame holds this object, and what `submit` uses may live in it too. The frame must not hold
+        // the job, which holds the frame: whoever works on it and drops it ends the coroutine with it.
+        const std::shared_ptr<Job> handed = std::move(job);
+        const std::function<void(std::shared_ptr<Job>)> submitting = std::move(submit);
         try {
-            submit(handed);
+            submitting(handed);
         } catch (...) {
             if (handed->begin())
                 handed->complete(std::current_exception());

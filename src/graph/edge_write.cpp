@@ -34,12 +34,7 @@ NodeRef require(const End& end, const EdgeState& state, std::size_t index, std::
 {
     if (std::optional<NodeRef> node = resolve(end, state))
         return std::move(*node);
-    const std::string which =
-        count > 1 ? "relationship " + std::to_string(index + 1) + " of " + std::to_string(count) + ": " : "";
-    throw StorageError(
-        StorageErrc::not_found,
-        which + (end.node ? "there is no node " + end.text : "'" + end.text + "' is neither a user nor a memory") +
-            "; create the node first");
+    throw missing_end(end, index, count);
 }
 
 /// Whether the properties an edge has already matter.
@@ -77,6 +72,10 @@ constexpr std::string_view count_edge =
 constexpr std::string_view merge_edge =
     ", strength = excluded.strength, properties = excluded.properties, relationship_type = "
     "CASE WHEN COALESCE(relationships.properties, '{}') = :expected THEN relationships.relationship_type END";
+
+constexpr std::string_view set_interactions =
+    "UPDATE relationships SET interaction_count = :count, last_interaction = :last WHERE source_type = :from_type AND "
+    "source_id = :from_id AND relationship_type = :type AND target_type = :to_type AND target_id = :to_id";
 
 } // namespace
 
@@ -146,7 +145,12 @@ std::vector<Query> write_edges(const std::vector<CheckedRelationship>& relations
         ends.insert({from, to});
         edges.emplace_back(EdgeKey(std::move(from), relationships[i].type, std::move(to)), &relationships[i]);
     }
-    std::stable_sort(edges.begin(), edges.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    // Imported ones of a memory keep theirs, too, for the first of them says whose it is.
+    std::stable_sort(edges.begin(), edges.end(), [](const auto& a, const auto& b) {
+        if (a.second->interactions && b.second->interactions)
+            return std::get<2>(a.first) < std::get<2>(b.first);
+        return a.first < b.first;
+    });
 
     // Goes along with the list, which may name an edge twice.
     std::map<EdgeKey, std::string> known = state.properties;
@@ -176,6 +180,12 @@ std::vector<Query> write_edges(const std::vector<CheckedRelationship>& relations
         }
         list.push_back(std::move(edge));
 
+        if (relationship.interactions)
+            list.push_back(query(std::string(set_interactions),
+                                 params(arg("count", relationship.interactions->count),
+                                        arg("last", relationship.interactions->last),
+                                        arg("from_type", to_string(from.type)), arg("from_id", from.id),
+                                        arg("type", type), arg("to_type", to_string(to.type)), arg("to_id", to.id))));
         if (from.type == NodeType::user && to.type == NodeType::memory) {
             // The first such edge gives a memory without an owner its owner, and with it the edges of the memory.
             list.push_back(

@@ -2,9 +2,11 @@
 
 #include "core/text.hpp"
 
-#include <whisperstore/core/error.hpp>
+#include <whisperstore/core/time.hpp>
 
 #include <cmath>
+#include <iterator>
+#include <set>
 
 namespace whisperstore::graph {
 
@@ -15,6 +17,7 @@ constexpr std::size_t longest_key = 255;
 constexpr std::size_t longest_type = 64;
 constexpr int deepest = 10;
 constexpr std::int64_t largest_limit = 1000;
+constexpr std::int64_t largest_part = 10000;
 constexpr double default_importance = 0.5;
 constexpr double default_strength = 0.5;
 
@@ -98,6 +101,24 @@ const json::value* given(const json::object& properties, std::string_view key)
     return value && !value->is_null() ? value : nullptr;
 }
 
+template <typename Out, typename In>
+std::vector<Out> check_all(std::vector<In> items, Out (*check)(In), std::string_view what)
+{
+    std::vector<Out> checked;
+    checked.reserve(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        try {
+            checked.push_back(check(std::move(items[i])));
+        } catch (const StorageError& error) {
+            if (items.size() == 1)
+                throw;
+            throw error.prefixed(std::string(what) + " " + std::to_string(i + 1) + " of " +
+                                 std::to_string(items.size()) + ": ");
+        }
+    }
+    return checked;
+}
+
 } // namespace
 
 void check_id(std::string_view id, std::string_view what)
@@ -178,6 +199,11 @@ GraphNode check_graph_node(GraphNode node)
     return node;
 }
 
+std::vector<GraphNode> check_nodes(std::vector<GraphNode> nodes)
+{
+    return check_all(std::move(nodes), check_graph_node, "node");
+}
+
 CheckedRelationship check_relationship(Relationship relationship)
 {
     CheckedRelationship out;
@@ -188,6 +214,75 @@ CheckedRelationship check_relationship(Relationship relationship)
     out.properties = checked_relationship_properties(std::move(relationship.properties));
     out.keep_existing = relationship.keep_existing;
     return out;
+}
+
+std::vector<CheckedRelationship> check_relationships(std::vector<Relationship> relationships)
+{
+    return check_all(std::move(relationships), check_relationship, "relationship");
+}
+
+std::vector<GraphNode> check_imported_nodes(std::vector<GraphNode> nodes)
+{
+    nodes = check_nodes(std::move(nodes));
+    std::set<std::string> owners;
+    for (const GraphNode& node : nodes)
+        if (std::optional<std::string> owner = owner_of(node.node, node.properties);
+            owner && node.node.type != NodeType::user)
+            owners.insert(std::move(*owner));
+    std::vector<GraphNode> all;
+    for (const std::string& owner : owners) {
+        GraphNode user;
+        user.node = NodeRef::user(owner);
+        all.push_back(std::move(user)); // merges nothing into one that is there
+    }
+    std::move(nodes.begin(), nodes.end(), std::back_inserter(all));
+    return all;
+}
+
+namespace {
+
+CheckedRelationship check_imported_edge(NetworkEdge edge)
+{
+    Relationship relationship;
+    relationship.from_node = edge.from.text();
+    relationship.to_node = edge.to.text();
+    relationship.relationship_type = std::move(edge.relationship_type);
+    relationship.properties = std::move(edge.properties);
+    CheckedRelationship checked = check_relationship(std::move(relationship));
+    if (edge.interaction_count < 0)
+        refuse("the interaction count is " + std::to_string(edge.interaction_count) + "; it cannot be negative");
+    checked.interactions =
+        Interactions{edge.interaction_count, format_timestamp(parse_timestamp(edge.last_interaction))};
+    return checked;
+}
+
+} // namespace
+
+std::vector<CheckedRelationship> check_imported_edges(std::vector<NetworkEdge> edges)
+{
+    return check_all(std::move(edges), check_imported_edge, "relationship");
+}
+
+void check_part_limit(std::int64_t limit)
+{
+    if (limit < 1 || limit > largest_part)
+        refuse("limit is " + std::to_string(limit) + "; allowed are 1 to 10000");
+}
+
+StorageError missing_end(const End& end, std::size_t index, std::size_t count)
+{
+    const std::string which =
+        count > 1 ? "relationship " + std::to_string(index + 1) + " of " + std::to_string(count) + ": " : "";
+    return StorageError(
+        StorageErrc::not_found,
+        which + (end.node ? "there is no node " + end.text : "'" + end.text + "' is neither a user nor a memory") +
+            "; create the node first");
+}
+
+StorageError missing_owner(const NodeRef& node, const std::string& owner)
+{
+    return StorageError(StorageErrc::not_found, "the owner of " + node.text() + ", user '" + owner +
+                                                    "', does not exist; create it with create_user_node()");
 }
 
 json::object merge_properties(json::object properties, const json::object& patch)

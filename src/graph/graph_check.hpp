@@ -1,11 +1,13 @@
 #pragma once
 // What every graph backend accepts, and what it makes of properties. Pure.
 
+#include <whisperstore/core/error.hpp>
 #include <whisperstore/graph/graph_database_manager.hpp>
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace whisperstore::graph {
 
@@ -23,6 +25,9 @@ json::object checked_relationship_properties(json::object properties);
 GraphNode check_graph_node(GraphNode node);
 ///@}
 
+/// Each of a list; an error says which it was.
+std::vector<GraphNode> check_nodes(std::vector<GraphNode> nodes);
+
 /// One end of a relationship as a caller names it.
 struct End
 {
@@ -32,6 +37,13 @@ struct End
 /// Throws StorageError invalid_argument for an empty or overlong id.
 End parse_end(std::string text, std::string_view what);
 
+/// What an edge that was exported has been through.
+struct Interactions
+{
+    std::int64_t count = 0;
+    std::string last; ///< canonical timestamp
+};
+
 /// A relationship after its checks.
 struct CheckedRelationship
 {
@@ -40,8 +52,21 @@ struct CheckedRelationship
     std::string type;
     json::object properties;
     bool keep_existing = false;
+    std::optional<Interactions> interactions; ///< the edge gets these; otherwise it counts one more, now
 };
 CheckedRelationship check_relationship(Relationship relationship);
+std::vector<CheckedRelationship> check_relationships(std::vector<Relationship> relationships);
+
+/// The checks of a part that is to be written; the owners its nodes name come before them.
+std::vector<GraphNode> check_imported_nodes(std::vector<GraphNode> nodes);
+std::vector<CheckedRelationship> check_imported_edges(std::vector<NetworkEdge> edges);
+void check_part_limit(std::int64_t limit);
+
+/// \name What callers are told who name what is not there: StorageError not_found
+///@{
+StorageError missing_end(const End& end, std::size_t index, std::size_t count); ///< of relationship `index` of `count`
+StorageError missing_owner(const NodeRef& node, const std::string& owner);
+///@}
 
 /// `patch` over `properties`: null removes a key, keys not mentioned stay.
 json::object merge_properties(json::object properties, const json::object& patch);

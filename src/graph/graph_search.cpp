@@ -28,7 +28,14 @@ std::size_t user_of(const Neighbourhood& graph, const std::string& user_id)
     return user;
 }
 
-json::object properties_of(const NodeRecord& node) { return stored_properties(node.properties, node.ref.text()); }
+json::object parsed(const StoredProperties& properties, const std::string& what)
+{
+    if (const auto* object = std::get_if<json::object>(&properties))
+        return *object;
+    return stored_properties(std::get<std::string>(properties), what);
+}
+
+json::object properties_of(const NodeRecord& node) { return parsed(node.properties, node.ref.text()); }
 
 /// Whether a node between the user and a memory has one of the words; asked at most once of each node.
 class PathMatches
@@ -102,10 +109,13 @@ bool ContextWords::in_node(const NodeRecord& node) const
 {
     if (in_text(node.content))
         return true;
-    for (const auto& [key, value] : properties_of(node))
-        if (key != "user_id" && in_value(value))
-            return true;
-    return false;
+    const auto in_properties = [this](const json::object& properties) {
+        return std::any_of(properties.begin(), properties.end(),
+                           [this](const auto& entry) { return entry.key() != "user_id" && in_value(entry.value()); });
+    };
+    if (const auto* object = std::get_if<json::object>(&node.properties))
+        return in_properties(*object);
+    return in_properties(properties_of(node));
 }
 
 bool ContextWords::on_path(const NodeRecord& node) const
@@ -122,6 +132,27 @@ ConnectedMemory connected_memory(const NodeRecord& node)
     memory.properties = properties_of(node);
     memory.importance = node.importance;
     return memory;
+}
+
+std::int64_t direct_memories_to_read(const ContextWords& words, std::int64_t limit)
+{
+    return words.empty() ? limit : limit * 10;
+}
+
+std::vector<ConnectedMemory> direct_memories(const std::vector<DirectMemory>& memories, const ContextWords& words,
+                                             std::int64_t limit)
+{
+    std::vector<ConnectedMemory> found;
+    for (const DirectMemory& memory : memories) {
+        if (static_cast<std::int64_t>(found.size()) == limit)
+            break;
+        if (!words.empty() && !words.in_node(memory.node))
+            continue;
+        found.push_back(connected_memory(memory.node));
+        found.back().depth = 1;
+        found.back().relationship_types.push_back(memory.relationship_type);
+    }
+    return found;
 }
 
 std::vector<ConnectedMemory> find_memories(const Neighbourhood& graph, const std::string& user_id,
@@ -209,8 +240,8 @@ RelationshipNetwork make_network(const Neighbourhood& graph, const std::string& 
         edge.strength = record->strength;
         edge.interaction_count = record->interaction_count;
         edge.last_interaction = record->last_interaction;
-        edge.properties = stored_properties(record->properties, "the relationship " + edge.from.text() + " -" +
-                                                                    record->type + "-> " + edge.to.text());
+        edge.properties = parsed(record->properties,
+                                 "the relationship " + edge.from.text() + " -" + record->type + "-> " + edge.to.text());
         ++counts[record->type];
         network.edges.push_back(std::move(edge));
     }

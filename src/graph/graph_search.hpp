@@ -34,6 +34,19 @@ private:
 /// A memory of an answer, but for its path.
 ConnectedMemory connected_memory(const NodeRecord& node);
 
+/// A memory beside the user, with the smallest type of the edges between them.
+struct DirectMemory
+{
+    NodeRecord node;
+    std::string relationship_type;
+};
+/// Those that have one of the words, the first `limit` of them. When these are enough they are the answer to a search,
+/// and nothing else need be read. They come in the order of an answer: importance descending, id.
+std::vector<ConnectedMemory> direct_memories(const std::vector<DirectMemory>& memories, const ContextWords& words,
+                                             std::int64_t limit);
+/// How many of the most important of them are read for that: some more than wanted when words choose among them.
+std::int64_t direct_memories_to_read(const ContextWords& words, std::int64_t limit);
+
 /// `graph` holds the user's node and everything the user may see within `max_depth` edges; more does no harm.
 std::vector<ConnectedMemory> find_memories(const Neighbourhood& graph, const std::string& user_id,
                                            const ContextWords& words, int max_depth, std::int64_t limit);

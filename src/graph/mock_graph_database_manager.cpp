@@ -1,6 +1,7 @@
-#include "core/failure.hpp"
 #include "graph/edge_write.hpp"
+#include "graph/export_query.hpp"
 #include "graph/graph_check.hpp"
+#include "graph/graph_operation.hpp"
 #include "graph/graph_search.hpp"
 #include "graph/neighbourhood_query.hpp"
 #include "graph/node_write.hpp"
@@ -102,45 +103,16 @@ awaitable<void> write(Database database, std::vector<Item> items, OperationConte
     }
 }
 
-/// Checks each item of a list; an error says which it was.
-template <typename Out, typename In>
-std::vector<Out> check_all(std::vector<In> items, Out (*check)(In), std::string_view what)
-{
-    std::vector<Out> checked;
-    checked.reserve(items.size());
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        try {
-            checked.push_back(check(std::move(items[i])));
-        } catch (const StorageError& error) {
-            if (items.size() == 1)
-                throw;
-            throw error.prefixed(std::string(what) + " " + std::to_string(i + 1) + " of " +
-                                 std::to_string(items.size()) + ": ");
-        }
-    }
-    return checked;
-}
-
 awaitable<void> put_nodes(Database database, std::vector<GraphNode> nodes, OperationContext context)
 {
-    std::vector<GraphNode> checked = check_all(std::move(nodes), graph::check_graph_node, "node");
+    std::vector<GraphNode> checked = graph::check_nodes(std::move(nodes));
     co_await write(std::move(database), std::move(checked), std::move(context));
 }
 
 awaitable<void> put_edges(Database database, std::vector<Relationship> relationships, OperationContext context)
 {
-    std::vector<graph::CheckedRelationship> checked =
-        check_all(std::move(relationships), graph::check_relationship, "relationship");
+    std::vector<graph::CheckedRelationship> checked = graph::check_relationships(std::move(relationships));
     co_await write(std::move(database), std::move(checked), std::move(context));
-}
-
-std::vector<GraphNode> one_node(NodeRef ref, std::string content, json::object properties)
-{
-    std::vector<GraphNode> nodes(1);
-    nodes.front().node = std::move(ref);
-    nodes.front().content = std::move(content);
-    nodes.front().properties = std::move(properties);
-    return nodes;
 }
 
 awaitable<std::vector<ConnectedMemory>> find(Database database, std::string user_id, std::string context_words,
@@ -150,13 +122,11 @@ awaitable<std::vector<ConnectedMemory>> find(Database database, std::string user
     graph::check_bounds(max_depth, limit);
     const graph::ContextWords words(context_words);
     if (limit > 0) {
-        // Most answers are near: the important memories beside the user, some more than wanted when words choose among
-        // them.
-        const std::int64_t enough = words.empty() ? limit : limit * 10;
-        Query direct = graph::read_direct_memories(user_id, enough);
+        // Most answers are near: the important memories beside the user.
+        Query direct = graph::read_direct_memories(user_id, graph::direct_memories_to_read(words, limit));
         const QueryResult rows =
             co_await database->execute_query(std::move(direct.sql), std::move(direct.params), context);
-        std::vector<ConnectedMemory> nearest = graph::direct_memories(rows, words, limit);
+        std::vector<ConnectedMemory> nearest = graph::direct_memories(graph::direct_memories(rows), words, limit);
         if (static_cast<std::int64_t>(nearest.size()) == limit)
             co_return nearest;
     }
@@ -175,6 +145,24 @@ awaitable<RelationshipNetwork> network(Database database, std::string user_id, i
     const QueryResult rows =
         co_await database->execute_query(std::move(all.sql), std::move(all.params), std::move(context));
     co_return graph::make_network(graph::neighbourhood(rows), user_id, max_depth, limit);
+}
+
+awaitable<GraphPart> read_part(Database database, std::string from, std::int64_t limit, OperationContext context)
+{
+    graph::check_part_limit(limit);
+    const graph::ExportCursor cursor = graph::ExportCursor::parse(from);
+    Query one = graph::read_part(cursor, limit);
+    const QueryResult rows =
+        co_await database->execute_query(std::move(one.sql), std::move(one.params), std::move(context));
+    co_return graph::part(rows, cursor, limit);
+}
+
+awaitable<void> write_part(Database database, GraphPart part, OperationContext context)
+{
+    std::vector<GraphNode> nodes = graph::check_imported_nodes(std::move(part.nodes));
+    std::vector<graph::CheckedRelationship> edges = graph::check_imported_edges(std::move(part.edges));
+    co_await write(database, std::move(nodes), context);
+    co_await write(std::move(database), std::move(edges), std::move(context));
 }
 
 awaitable<bool> remove(Database database, NodeRef node, OperationContext context)
@@ -216,17 +204,6 @@ awaitable<void> ensure_schema(Database database, OperationContext context)
     }
 }
 
-/// Whatever `work` throws becomes a StorageError that names the backend and the operation.
-template <typename T>
-awaitable<T> named(Database database, const char* operation, awaitable<T> work)
-{
-    try {
-        co_return co_await std::move(work);
-    } catch (...) {
-        rethrow_as_storage_error(database->database_type(), operation);
-    }
-}
-
 } // namespace
 
 MockGraphDatabaseManager::MockGraphDatabaseManager(std::shared_ptr<AbstractDatabaseAdapter> database)
@@ -249,7 +226,7 @@ awaitable<void> MockGraphDatabaseManager::initialize(OperationContext context)
 {
     if (open_.load())
         co_return;
-    co_await named(database_, "initialize", ensure_schema(database_, std::move(context)));
+    co_await graph::named(database_->database_type(), "initialize", ensure_schema(database_, std::move(context)));
     open_ = true;
 }
 
@@ -264,10 +241,10 @@ awaitable<void> MockGraphDatabaseManager::create_user_node(std::string user_id, 
 {
     constexpr auto operation = "create_user_node";
     const Database database = begin(operation, context);
-    co_await named(database, operation,
-                   put_nodes(database,
-                             one_node(NodeRef::user(std::move(user_id)), std::string(), std::move(properties)),
-                             std::move(context)));
+    co_await graph::named(
+        database->database_type(), operation,
+        put_nodes(database, graph::one_node(NodeRef::user(std::move(user_id)), std::string(), std::move(properties)),
+                  std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::create_memory_node(std::string memory_id, std::string content,
@@ -275,10 +252,11 @@ awaitable<void> MockGraphDatabaseManager::create_memory_node(std::string memory_
 {
     constexpr auto operation = "create_memory_node";
     const Database database = begin(operation, context);
-    co_await named(database, operation,
-                   put_nodes(database,
-                             one_node(NodeRef::memory(std::move(memory_id)), std::move(content), std::move(properties)),
-                             std::move(context)));
+    co_await graph::named(
+        database->database_type(), operation,
+        put_nodes(database,
+                  graph::one_node(NodeRef::memory(std::move(memory_id)), std::move(content), std::move(properties)),
+                  std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::create_node(NodeRef node, std::string content, json::object properties,
@@ -286,16 +264,18 @@ awaitable<void> MockGraphDatabaseManager::create_node(NodeRef node, std::string 
 {
     constexpr auto operation = "create_node";
     const Database database = begin(operation, context);
-    co_await named(
-        database, operation,
-        put_nodes(database, one_node(std::move(node), std::move(content), std::move(properties)), std::move(context)));
+    co_await graph::named(database->database_type(), operation,
+                          put_nodes(database,
+                                    graph::one_node(std::move(node), std::move(content), std::move(properties)),
+                                    std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::create_nodes(std::vector<GraphNode> nodes, OperationContext context)
 {
     constexpr auto operation = "create_nodes";
     const Database database = begin(operation, context);
-    co_await named(database, operation, put_nodes(database, std::move(nodes), std::move(context)));
+    co_await graph::named(database->database_type(), operation,
+                          put_nodes(database, std::move(nodes), std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::create_relationship(std::string from_node, std::string to_node,
@@ -304,12 +284,11 @@ awaitable<void> MockGraphDatabaseManager::create_relationship(std::string from_n
 {
     constexpr auto operation = "create_relationship";
     const Database database = begin(operation, context);
-    std::vector<Relationship> one(1);
-    one.front().from_node = std::move(from_node);
-    one.front().to_node = std::move(to_node);
-    one.front().relationship_type = std::move(relationship_type);
-    one.front().properties = std::move(properties);
-    co_await named(database, operation, put_edges(database, std::move(one), std::move(context)));
+    co_await graph::named(database->database_type(), operation,
+                          put_edges(database,
+                                    graph::one_relationship(std::move(from_node), std::move(to_node),
+                                                            std::move(relationship_type), std::move(properties)),
+                                    std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::create_relationships(std::vector<Relationship> relationships,
@@ -317,7 +296,8 @@ awaitable<void> MockGraphDatabaseManager::create_relationships(std::vector<Relat
 {
     constexpr auto operation = "create_relationships";
     const Database database = begin(operation, context);
-    co_await named(database, operation, put_edges(database, std::move(relationships), std::move(context)));
+    co_await graph::named(database->database_type(), operation,
+                          put_edges(database, std::move(relationships), std::move(context)));
 }
 
 awaitable<std::vector<ConnectedMemory>>
@@ -326,8 +306,8 @@ MockGraphDatabaseManager::find_connected_memories(std::string user_id, std::stri
 {
     constexpr auto operation = "find_connected_memories";
     const Database database = begin(operation, context);
-    co_return co_await named(
-        database, operation,
+    co_return co_await graph::named(
+        database->database_type(), operation,
         find(database, std::move(user_id), std::move(context_words), max_depth, limit, std::move(context)));
 }
 
@@ -338,22 +318,40 @@ awaitable<RelationshipNetwork> MockGraphDatabaseManager::get_user_relationship_n
 {
     constexpr auto operation = "get_user_relationship_network";
     const Database database = begin(operation, context);
-    co_return co_await named(database, operation,
-                             network(database, std::move(user_id), max_depth, limit, std::move(context)));
+    co_return co_await graph::named(database->database_type(), operation,
+                                    network(database, std::move(user_id), max_depth, limit, std::move(context)));
 }
 
 awaitable<bool> MockGraphDatabaseManager::delete_node(NodeRef node, OperationContext context)
 {
     constexpr auto operation = "delete_node";
     const Database database = begin(operation, context);
-    co_return co_await named(database, operation, remove(database, std::move(node), std::move(context)));
+    co_return co_await graph::named(database->database_type(), operation,
+                                    remove(database, std::move(node), std::move(context)));
+}
+
+awaitable<GraphPart> MockGraphDatabaseManager::export_part(std::string from, std::int64_t limit,
+                                                           OperationContext context)
+{
+    constexpr auto operation = "export_part";
+    const Database database = begin(operation, context);
+    co_return co_await graph::named(database->database_type(), operation,
+                                    read_part(database, std::move(from), limit, std::move(context)));
+}
+
+awaitable<void> MockGraphDatabaseManager::import_part(GraphPart part, OperationContext context)
+{
+    constexpr auto operation = "import_part";
+    const Database database = begin(operation, context);
+    co_await graph::named(database->database_type(), operation,
+                          write_part(database, std::move(part), std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::ping(OperationContext context)
 {
     constexpr auto operation = "ping";
     const Database database = begin(operation, context);
-    co_await named(database, operation, touch(database, std::move(context)));
+    co_await graph::named(database->database_type(), operation, touch(database, std::move(context)));
 }
 
 std::vector<std::string> MockGraphDatabaseManager::endpoints() const { return database_->endpoints(); }

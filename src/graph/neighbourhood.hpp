@@ -6,16 +6,21 @@
 #include <cstddef>
 #include <string>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 namespace whisperstore::graph {
 
-/// A node the user may see. Properties stay text until somebody looks at them.
+/// Properties as a store has given them: JSON text of an object (or nothing), parsed when somebody looks at it, or the
+/// object itself.
+using StoredProperties = std::variant<std::string, json::object>;
+
+/// A node the user may see.
 struct NodeRecord
 {
     NodeRef ref;
     std::string content;
-    std::string properties; ///< JSON text of an object; may be empty
+    StoredProperties properties;
     double importance = 0.5;
 };
 
@@ -28,7 +33,7 @@ struct EdgeRecord
     double strength = 0.5;
     std::int64_t interaction_count = 0;
     std::string last_interaction;
-    std::string properties; ///< JSON text
+    StoredProperties properties;
 };
 
 /// Nodes and the edges between them.

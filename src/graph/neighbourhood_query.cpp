@@ -158,19 +158,11 @@ ORDER BY n.importance DESC, n.node_id LIMIT :limit)",
         params(arg("user", user_id), arg("limit", limit)));
 }
 
-std::vector<ConnectedMemory> direct_memories(const QueryResult& result, const ContextWords& words, std::int64_t limit)
+std::vector<DirectMemory> direct_memories(const QueryResult& result)
 {
-    std::vector<ConnectedMemory> memories;
-    for (const Row& row : result) {
-        if (static_cast<std::int64_t>(memories.size()) == limit)
-            break;
-        const NodeRecord node = node_record(row);
-        if (!words.empty() && !words.in_node(node))
-            continue;
-        memories.push_back(connected_memory(node));
-        memories.back().depth = 1;
-        memories.back().relationship_types.emplace_back(row[5].as_text());
-    }
+    std::vector<DirectMemory> memories;
+    for (const Row& row : result)
+        memories.push_back(DirectMemory{node_record(row), std::string(row[5].as_text())});
     return memories;
 }
 

@@ -16,9 +16,8 @@ namespace whisperstore::graph {
 Query read_neighbourhood(const std::string& user_id, int max_depth, bool details);
 Neighbourhood neighbourhood(const QueryResult& result);
 
-/// The `limit` most important of the user's memories one edge away, and those of them that have one of the words. When
-/// these are enough they are the answer to a search, and nothing else need be read.
+/// The `limit` most important of the user's memories one edge away.
 Query read_direct_memories(const std::string& user_id, std::int64_t limit);
-std::vector<ConnectedMemory> direct_memories(const QueryResult& result, const ContextWords& words, std::int64_t limit);
+std::vector<DirectMemory> direct_memories(const QueryResult& result);
 
 } // namespace whisperstore::graph

@@ -146,8 +146,7 @@ std::vector<Query> write_nodes(const std::vector<GraphNode>& nodes, const NodeSt
                 known.owners->insert(node.node.id);
         } else if (const auto named = owner_of(node.node, node.properties);
                    named && known.owners && !known.owners->contains(*named)) {
-            throw StorageError(StorageErrc::not_found, "the owner of " + node.node.text() + ", user '" + *named +
-                                                           "', does not exist; create it with create_user_node()");
+            throw missing_owner(node.node, *named);
         }
         const std::optional<std::string> expected = exists ? std::optional(found->second.properties) : std::nullopt;
         list.push_back(

@@ -25,6 +25,8 @@ constexpr auto operations = numbered(std::array{
     Operation{"find_connected_memories", 0, Repeatable::yes, every_layer},
     Operation{"get_user_relationship_network", 0, Repeatable::yes, every_layer},
     Operation{"delete_node", 0, Repeatable::no, every_layer}, // tells whether it was there
+    Operation{"export_part", 0, Repeatable::yes, every_layer},
+    Operation{"import_part", 0, Repeatable::yes, every_layer}, // sets what create_relationships() would count
     Operation{"ping", 0, Repeatable::yes, every_layer},
 });
 
@@ -99,6 +101,14 @@ public:
     awaitable<bool> delete_node(NodeRef node, OperationContext context) override
     {
         return call<&Graph::delete_node>(operation("delete_node"), std::move(context), std::move(node));
+    }
+    awaitable<GraphPart> export_part(std::string from, std::int64_t limit, OperationContext context) override
+    {
+        return call<&Graph::export_part>(operation("export_part"), std::move(context), std::move(from), limit);
+    }
+    awaitable<void> import_part(GraphPart part, OperationContext context) override
+    {
+        return call<&Graph::import_part>(operation("import_part"), std::move(context), std::move(part));
     }
     awaitable<void> ping(OperationContext context) override
     {

@@ -33,6 +33,10 @@
 #if defined(WHISPERSTORE_HAS_OPENAI_EMBEDDING)
 #include <whisperstore/embedding/openai_embedding_provider.hpp>
 #endif
+#if defined(WHISPERSTORE_HAS_NEO4J)
+#include <whisperstore/graph/neo4j_cluster_graph_database_manager.hpp>
+#include <whisperstore/graph/neo4j_graph_database_manager.hpp>
+#endif
 #include <whisperstore/embedding/cached_embedding_provider.hpp>
 #include <whisperstore/graph/mock_graph_database_manager.hpp>
 
@@ -126,7 +130,16 @@ std::vector<std::string> StorageManagerFactory::supported_embedding_types()
     return types;
 }
 
-std::vector<std::string> StorageManagerFactory::supported_graph_types() { return {"sqlite", "disabled", "none"}; }
+std::vector<std::string> StorageManagerFactory::supported_graph_types()
+{
+    std::vector<std::string> types{"sqlite", "disabled"};
+#if defined(WHISPERSTORE_HAS_NEO4J)
+    types.emplace_back("neo4j");
+    types.emplace_back("neo4j_cluster");
+#endif
+    types.emplace_back("none");
+    return types;
+}
 
 std::shared_ptr<AbstractDatabaseAdapter> StorageManagerFactory::create_database_manager(DatabaseConfig config,
                                                                                         [[maybe_unused]] Logger logger)
@@ -194,6 +207,12 @@ StorageManagerFactory::create_graph_manager(GraphDatabaseConfig config,
                                "the graph type '" + config.type + "' keeps its nodes in a database: pass one");
         return std::make_shared<MockGraphDatabaseManager>(std::move(database));
     }
+#if defined(WHISPERSTORE_HAS_NEO4J)
+    if (config.type == "neo4j")
+        return std::make_shared<Neo4jGraphDatabaseManager>(std::move(config));
+    if (config.type == "neo4j_cluster")
+        return std::make_shared<Neo4jClusterGraphDatabaseManager>(std::move(config));
+#endif
     refuse("graph", config.type, graph_types, supported_graph_types(), "WHISPERENGINE_GRAPH_DB_TYPE");
 }
 

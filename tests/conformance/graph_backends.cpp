@@ -11,9 +11,15 @@
 
 #include <whisperstore/database/postgresql_adapter.hpp>
 
+#endif
+#ifdef WHISPERSTORE_TEST_NEO4J
+#include "servers/neo4j_servers.hpp"
+
+#include <whisperstore/graph/neo4j_graph_database_manager.hpp>
+#endif
+
 #include <map>
 #include <mutex>
-#endif
 
 namespace whisperstore::test {
 
@@ -68,6 +74,34 @@ GraphBackend postgresql()
 }
 #endif
 
+#ifdef WHISPERSTORE_TEST_NEO4J
+/// The namespace that stands for a directory; for this process only, for other runs may get the same directories.
+std::string namespace_of(const std::filesystem::path& directory)
+{
+    static std::mutex mutex;
+    static std::map<std::filesystem::path, std::string> names;
+    const std::lock_guard lock(mutex);
+    return names.try_emplace(directory, unique_graph_name()).first->second;
+}
+
+GraphBackend neo4j()
+{
+    GraphBackend backend;
+    backend.name = "neo4j";
+    backend.make = [](const std::filesystem::path& directory) -> std::shared_ptr<GraphDatabaseManager> {
+        const Neo4jAddress server = neo4j_address();
+        GraphDatabaseConfig config;
+        config.type = "neo4j";
+        config.uri = server.uri();
+        config.username = server.username;
+        config.password = server.password;
+        config.graph_namespace = namespace_of(directory);
+        return std::make_shared<Neo4jGraphDatabaseManager>(config);
+    };
+    return backend;
+}
+#endif
+
 GraphBackend decorated(const GraphBackend& backend)
 {
     GraphBackend made = backend;
@@ -90,6 +124,10 @@ const std::vector<GraphBackend>& graph_backends()
 #endif
 #ifdef WHISPERSTORE_TEST_POSTGRESQL
         list.push_back(postgresql());
+#endif
+#ifdef WHISPERSTORE_TEST_NEO4J
+        list.push_back(neo4j());
+        list.push_back(decorated(neo4j()));
 #endif
         return list;
     }();

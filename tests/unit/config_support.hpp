@@ -141,6 +141,7 @@ inline std::string everything(const StorageConfiguration& c)
     add(c.graph_database.username);
     add(c.graph_database.password);
     add(c.graph_database.database);
+    add(c.graph_database.graph_namespace);
     add_all(c.graph_database.cluster_nodes);
     add_tls(c.graph_database.tls);
     add(json::serialize(c.resilience.to_json()));

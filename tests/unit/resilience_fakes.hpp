@@ -241,6 +241,15 @@ public:
         co_await script->step("delete_node " + node.text(), std::move(context));
         co_return true;
     }
+    awaitable<GraphPart> export_part(std::string from, std::int64_t limit, OperationContext context) override
+    {
+        co_await script->step("export_part " + from + " " + std::to_string(limit), std::move(context));
+        co_return GraphPart();
+    }
+    awaitable<void> import_part(GraphPart part, OperationContext context) override
+    {
+        return script->step("import_part " + std::to_string(part.nodes.size()), std::move(context));
+    }
     awaitable<void> ping(OperationContext context) override { return script->step("ping", std::move(context)); }
     std::string_view graph_database_type() const noexcept override { return "fake"; }
     std::vector<std::string> endpoints() const override { return {"a:7687", "b:7687"}; }

@@ -136,6 +136,8 @@ TEST(DecoratedOperations, Graph)
     counting[0].keep_existing = true;
     std::vector<Relationship> keeping(2);
     keeping[0].keep_existing = keeping[1].keep_existing = true;
+    GraphPart part;
+    part.nodes.resize(1);
     const std::vector<Case<G>> cases{
         {"initialize", [](G& g) { run(g.initialize()); }, true},
         {"cleanup", [](G& g) { run(g.cleanup()); }, false, true},
@@ -150,6 +152,8 @@ TEST(DecoratedOperations, Graph)
         {"find_connected_memories u words 4 5", [](G& g) { run(g.find_connected_memories("u", "words", 4, 5)); }, true},
         {"get_user_relationship_network u 2 6", [](G& g) { run(g.get_user_relationship_network("u", 2, 6)); }, true},
         {"delete_node fact:f", [](G& g) { EXPECT_TRUE(run(g.delete_node(NodeRef::fact("f")))); }},
+        {"export_part nodes/user: 7", [](G& g) { run(g.export_part("nodes/user:", 7)); }, true},
+        {"import_part 1", [&](G& g) { run(g.import_part(part)); }, true},
         {"ping", [](G& g) { run(g.ping()); }, true},
     };
     check_operations<FakeGraph, G>(cases);

@@ -27,9 +27,10 @@ void add_demo_command(CLI::App& program, Selected& selected);
 void add_config_commands(CLI::App& program, Selected& selected); ///< detect, config show
 void add_store_commands(CLI::App& program, Selected& selected);  ///< init, status
 void add_import_command(CLI::App& program, Selected& selected);
-void add_memory_commands(CLI::App& program, Selected& selected);  ///< remember, recall
-void add_message_commands(CLI::App& program, Selected& selected); ///< context
-void add_graph_commands(CLI::App& program, Selected& selected);   ///< connected, network
+void add_memory_commands(CLI::App& program, Selected& selected);     ///< remember, recall
+void add_message_commands(CLI::App& program, Selected& selected);    ///< context
+void add_graph_commands(CLI::App& program, Selected& selected);      ///< connected, network
+void add_graph_file_commands(CLI::App& program, Selected& selected); ///< graph export, graph import
 void add_sql_command(CLI::App& program, Selected& selected);
 void add_backup_commands(CLI::App& program, Selected& selected);
 void add_completion_commands(CLI::App& program, Selected& selected);

@@ -1,6 +1,8 @@
 // connected, network
 
 #include "commands/command_tree.hpp"
+#include "display/graphviz.hpp"
+#include "display/network_dot.hpp"
 #include "display/network_view.hpp"
 #include "display/table.hpp"
 #include "display/text_layout.hpp"
@@ -22,11 +24,12 @@ struct ConnectedArguments
 struct NetworkArguments
 {
     std::string user;
+    std::string format = "text";
     int depth = 2;
     std::int64_t limit = 200;
 };
 
-/// The error for a user who is not there, with those who are.
+/// The error for a user who is not there, with those who are (in the database, where the fallback has its users).
 StorageError unknown_user(Invocation& invocation, AbstractDatabaseAdapter& database, const StorageError& error,
                           const std::string& user)
 {
@@ -48,7 +51,7 @@ T search(Invocation& invocation, StorageLayer& storage, const std::string& user,
     try {
         return invocation.run(std::move(work));
     } catch (const StorageError& error) {
-        if (error.errc() != StorageErrc::not_found)
+        if (error.errc() != StorageErrc::not_found || storage.graph().graph_database_type() != "sqlite")
             throw;
         throw unknown_user(invocation, storage.database(), error, user);
     }
@@ -89,6 +92,10 @@ Exit show_network(Invocation& invocation, const NetworkArguments& arguments)
 
     if (invocation.json())
         invocation.out().document(network.to_json());
+    else if (arguments.format == "dot")
+        invocation.out().write(network_dot(network));
+    else if (arguments.format == "svg")
+        invocation.out().write(render_svg(network_dot(network)));
     else
         print_network(invocation.out(), invocation.terminal(), network);
     return Exit::done;
@@ -117,6 +124,11 @@ void add_graph_commands(CLI::App& program, Selected& selected)
     auto arguments = std::make_shared<NetworkArguments>();
     CLI::App* network = program.add_subcommand("network", "Show the people, topics and memories around a user");
     network->add_option("USER", arguments->user, "The user's id")->required();
+    network
+        ->add_option("--format", arguments->format,
+                     "text, dot (for Graphviz), or svg (a picture, drawn by Graphviz' program dot)")
+        ->check(CLI::IsMember({"text", "dot", "svg"}))
+        ->option_text("FORMAT");
     network->add_option("--depth", arguments->depth, "At most so many steps away, 1 to 10 (2)")
         ->option_text("N")
         ->check(whole_number_from(1, 10));

@@ -9,9 +9,6 @@
 
 namespace whisperstore::cli {
 
-namespace {
-
-/// A node by what people know it by.
 std::string label_of(const NetworkNode& node)
 {
     if (!node.content.empty())
@@ -19,8 +16,6 @@ std::string label_of(const NetworkNode& node)
     const std::string name = metadata_text(node.properties, "username");
     return name.empty() ? node.node.id : name;
 }
-
-} // namespace
 
 void print_connected(Output& out, const Terminal& terminal, const std::vector<ConnectedMemory>& memories,
                      const std::string& indent)

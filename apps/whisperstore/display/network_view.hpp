@@ -11,6 +11,9 @@
 
 namespace whisperstore::cli {
 
+/// A node by what people know it by.
+std::string label_of(const NetworkNode& node);
+
 /// A table of memories with the way to each.
 void print_connected(Output& out, const Terminal& terminal, const std::vector<ConnectedMemory>& memories,
                      const std::string& indent = {});

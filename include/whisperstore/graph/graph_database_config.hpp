@@ -18,8 +18,9 @@ struct GraphDatabaseConfig
     std::string host;
     std::uint16_t port = 7687;
     std::string username = "neo4j";
-    std::string password; ///< a secret
-    std::string database;
+    std::string password;             ///< a secret
+    std::string database;             ///< empty: the user's home database
+    std::string graph_namespace = {}; ///< of Neo4j: several graphs in one database; letters, digits, `_`, `-`, `.`
     std::vector<std::string> cluster_nodes;
     TlsConfig tls = {};
 };

@@ -101,6 +101,14 @@ struct Relationship
     bool keep_existing = false;
 };
 
+/// A part of a whole graph on its way to another store.
+struct GraphPart
+{
+    std::vector<GraphNode> nodes;
+    std::vector<NetworkEdge> edges;
+    std::string next; ///< where the next part begins, opaque; empty after the last one
+};
+
 /// Universal graph operations interface.
 ///
 /// Creating is an upsert that merges properties: a key set to null is removed, keys not mentioned
@@ -172,6 +180,18 @@ public:
     /// Deletes the node and every edge touching it; a user takes the nodes they own along (but nothing outside the
     /// graph). Returns whether it existed.
     virtual awaitable<bool> delete_node(NodeRef node, OperationContext context = OperationContext()) = 0;
+
+    /// The whole graph, part by part: all nodes, users before the others, then all edges, of those that lead from users
+    /// to one memory the oldest first. The first part is that from an empty text. A part has some `limit` (1-10,000)
+    /// nodes or edges, more only where they are the edges of one node. Parts are read one by one: what others write
+    /// meanwhile may be in it or not, an edge may be there without its ends.
+    /// \throws StorageError invalid_argument for a `from` of another store.
+    virtual awaitable<GraphPart> export_part(std::string from = std::string(), std::int64_t limit = 1000,
+                                             OperationContext context = OperationContext()) = 0;
+    /// Writes a part as create_nodes() and create_relationships() would, but edges get the count and the time of their
+    /// interactions as they are, and owners that are not there are created. Twice is as good as once.
+    /// \throws StorageError not_found when an end of an edge is missing.
+    virtual awaitable<void> import_part(GraphPart part, OperationContext context = OperationContext()) = 0;
 
     /// Whether the database answers, by one small read. \throws StorageError when it does not.
     virtual awaitable<void> ping(OperationContext context = OperationContext()) = 0;

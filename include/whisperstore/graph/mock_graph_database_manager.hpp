@@ -58,6 +58,9 @@ public:
     get_user_relationship_network(std::string user_id, int max_depth = 2, std::int64_t limit = 200,
                                   OperationContext context = OperationContext()) override;
     awaitable<bool> delete_node(NodeRef node, OperationContext context = OperationContext()) override;
+    awaitable<GraphPart> export_part(std::string from = std::string(), std::int64_t limit = 1000,
+                                     OperationContext context = OperationContext()) override;
+    awaitable<void> import_part(GraphPart part, OperationContext context = OperationContext()) override;
     awaitable<void> ping(OperationContext context = OperationContext()) override;
 
     std::string_view graph_database_type() const noexcept override { return "sqlite"; }

@@ -3,13 +3,8 @@
 #include "database/postgresql/pool.hpp"
 #include "database/postgresql/statement_request.hpp"
 
-#include <boost/asio/execution/context.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -39,31 +34,6 @@ std::int64_t nanoseconds(Clock::time_point time) noexcept
 bool is_watched_for(const Request& request) noexcept
 {
     return request.prompt || request.abort_reason() != AbortReason::none;
-}
-
-const void* context_of(const asio::any_io_executor& executor) noexcept
-{
-    return executor ? &asio::query(executor, asio::execution::context) : nullptr;
-}
-
-template <typename Inner>
-bool unwrap_strand(asio::any_io_executor& executor)
-{
-    const auto* strand = executor.target<asio::strand<Inner>>();
-    if (!strand)
-        return false;
-    const asio::any_io_executor inner = strand->get_inner_executor();
-    executor = inner;
-    return true;
-}
-
-/// The executor of the event loop itself: answers for many must not wait for one caller's strand.
-asio::any_io_executor plain(asio::any_io_executor executor)
-{
-    while (unwrap_strand<asio::any_io_executor>(executor) || unwrap_strand<asio::io_context::executor_type>(executor) ||
-           unwrap_strand<asio::thread_pool::executor_type>(executor)) {
-    }
-    return executor;
 }
 
 } // namespace
@@ -306,7 +276,7 @@ void Connection::watch(Ended& ended, bool by_ourselves)
         if (by_ourselves || !first)
             watch_on(surroundings_.background->executor());
         else if (idle && watched_.context() != context_of(first))
-            watch_on(plain(first));
+            watch_on(event_loop_of(first));
         if (!reading_) {
             reading_ = true;
             watched_.wait(true, Watcher(shared_from_this(), watch_, true));

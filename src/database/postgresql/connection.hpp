@@ -1,10 +1,10 @@
 #pragma once
 // One connection to a server, in pipeline mode, shared by everybody who has a request in it.
 
+#include "core/socket_watch.hpp"
 #include "database/postgresql/background.hpp"
 #include "database/postgresql/options.hpp"
 #include "database/postgresql/request.hpp"
-#include "database/postgresql/socket_watch.hpp"
 #include "database/postgresql/statement.hpp"
 
 #include <whisperstore/core/async.hpp>

@@ -1,8 +1,10 @@
-"""connected and network."""
+"""connected, network, graph export and graph import."""
 
+import json
 import unittest
+import xml.etree.ElementTree
 
-from cli_support import NOT_FOUND, CommandTest
+from cli_support import DAMAGED, EXISTS, NOT_FOUND, USAGE, CommandTest
 
 
 class Graph(CommandTest):
@@ -45,6 +47,52 @@ class Graph(CommandTest):
             error = self.json_error(command, "nobody", code=NOT_FOUND)
             self.assertEqual(error["code"], "not_found")
             self.assertIn("jonas, mira, tomas", error["message"])
+
+    def test_the_network_is_a_graph_for_graphviz_and_a_picture(self):
+        dot = self.text("network", "mira", "--format", "dot")
+        self.assertTrue(dot.startswith("digraph network {\n"), dot)
+        self.assertEqual(dot.count(" -> "), 36)
+        self.assertIn('[label="Mira", shape=ellipse', dot)
+        svg = self.text("network", "mira", "--format", "svg", "--limit", "10")
+        root = xml.etree.ElementTree.fromstring(svg)
+        self.assertEqual(root.tag, "{http://www.w3.org/2000/svg}svg")
+        self.assertIn("REMEMBERS", svg)
+        self.environment["PATH"] = str(self.folder)
+        self.assertIn("install Graphviz", self.error("network", "mira", "--format", "svg", code=USAGE))
+        self.assertEqual(self.text("network", "mira", "--format", "dot"), dot)
+
+    def test_labels_are_no_way_into_graphviz(self):
+        self.import_message("eve", '"]; evil -> node; \\n & <b>')
+        dot = self.text("network", "eve", "--format", "dot")
+        self.assertIn('label="\\"]; evil -> node; \\\\n &amp; <b>"', dot)
+        xml.etree.ElementTree.fromstring(self.text("network", "eve", "--format", "svg"))
+
+    def test_the_graph_goes_to_a_file_and_back(self):
+        file = self.folder / "mira.graph"
+        report = self.json("graph", "export", file)
+        self.assertEqual(report["nodes"], self.scalar("SELECT count(*) FROM graph_nodes"))
+        self.assertEqual(report["relationships"], self.scalar("SELECT count(*) FROM relationships"))
+        text = file.read_text(encoding="utf-8")
+        self.assertEqual(self.text("graph", "export"), text)
+        self.assertEqual(json.loads(text.splitlines()[-1]), report)
+        self.error("graph", "export", file, code=EXISTS)
+        before = self.json("network", "mira", "--depth", "4")
+
+        self.environment["WHISPERENGINE_DATA_DIR"] = str(self.folder / "other")
+        self.assertEqual(self.json("graph", "import", file), report)
+        self.assertEqual(self.json("network", "mira", "--depth", "4"), before)
+        self.assertEqual(json.loads(self.text("--json", "graph", "import", "-", text_in=text)), report)
+        self.assertEqual(self.json("network", "mira", "--depth", "4"), before)
+        self.assertEqual(sorted(self.text("graph", "export").splitlines()), sorted(text.splitlines()))
+
+    def test_files_that_are_no_graphs_are_refused(self):
+        self.error("graph", "import", self.folder / "absent", code=NOT_FOUND)
+        text = self.text("graph", "export")
+        for content, code in (("", USAGE), ("{}\n", USAGE), (text[:-1].rpartition("\n")[0] + "\n", DAMAGED),
+                              (text.replace("REMEMBERS", "remembers"), USAGE)):
+            file = self.folder / "broken"
+            file.write_text(content, encoding="utf-8")
+            self.error("graph", "import", file, code=code)
 
 
 if __name__ == "__main__":

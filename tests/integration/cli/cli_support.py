@@ -112,6 +112,13 @@ class CommandTest(unittest.TestCase):
     def import_sample(self):
         self.text("import", CONVERSATION, "--embeddings", CONVERSATION_VECTORS)
 
+    def import_message(self, user, content):
+        """One message of one user, without a vector."""
+        file = self.folder / "message.jsonl"
+        file.write_text(json.dumps({"message_id": 7, "channel_id": "extra", "user_id": user, "username": user,
+                                    "timestamp": "2026-04-01T12:00:00Z", "content": content}) + "\n", encoding="utf-8")
+        self.text("import", file, "--no-vectors")
+
     def scalar(self, query):
         """The one value of a query."""
         (row,) = self.json("sql", query)

@@ -1,14 +1,45 @@
-#include "database/postgresql/socket_watch.hpp"
+#include "core/socket_watch.hpp"
 
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/query.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include <vector>
 
-namespace whisperstore::postgresql {
+namespace whisperstore {
 
 namespace asio = boost::asio;
+
+namespace {
+
+template <typename Inner>
+bool unwrap_strand(asio::any_io_executor& executor)
+{
+    const auto* strand = executor.target<asio::strand<Inner>>();
+    if (!strand)
+        return false;
+    const asio::any_io_executor inner = strand->get_inner_executor();
+    executor = inner;
+    return true;
+}
+
+} // namespace
+
+const void* context_of(const asio::any_io_executor& executor) noexcept
+{
+    return executor ? &asio::query(executor, asio::execution::context) : nullptr;
+}
+
+asio::any_io_executor event_loop_of(asio::any_io_executor executor)
+{
+    while (unwrap_strand<asio::any_io_executor>(executor) || unwrap_strand<asio::io_context::executor_type>(executor) ||
+           unwrap_strand<asio::thread_pool::executor_type>(executor)) {
+    }
+    return executor;
+}
 
 /// Takes the sockets out of an event loop that ends.
 class SocketWatch::Service final : public asio::execution_context::service
@@ -81,4 +112,4 @@ void SocketWatch::leave(State& state, const void* only_from) noexcept
     state.context = nullptr;
 }
 
-} // namespace whisperstore::postgresql
+} // namespace whisperstore

@@ -9,7 +9,13 @@
 #include <mutex>
 #include <optional>
 
-namespace whisperstore::postgresql {
+namespace whisperstore {
+
+/// The execution context of an executor, to be compared; null where it is empty.
+const void* context_of(const boost::asio::any_io_executor& executor) noexcept;
+/// The executor of the event loop itself, without the strands around it: what many wait for, or a lock guards, must not
+/// wait for one caller's strand.
+boost::asio::any_io_executor event_loop_of(boost::asio::any_io_executor executor);
 
 /// Registering costs two system calls, so a socket at rest stays with the event loop that used it last. Should
 /// that end first, its end takes the socket out, by a service in it. The socket stays its owner's: it is never closed.
@@ -58,4 +64,4 @@ private:
     const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-} // namespace whisperstore::postgresql
+} // namespace whisperstore
