@@ -109,7 +109,8 @@ OpenStorage Invocation::open(const AdaptiveConfigManager& manager, StorageConfig
         // 3D000: there is no such database, which nothing of ours makes.
         if (access == Access::read && error.errc() == StorageErrc::not_found && error.native_code() != "3D000")
             throw advised(error, nothing_there);
-        if (error.errc() == StorageErrc::unsupported && !manager.laptop_defaults())
+        const bool no_server = error.errc() == StorageErrc::unsupported || error.errc() == StorageErrc::unavailable;
+        if (no_server && !manager.laptop_defaults())
             throw advised(error,
                           "; --data-dir DIR or WHISPERENGINE_DATA_DIR=DIR keeps everything in local files instead");
         throw;

@@ -7,6 +7,10 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <cerrno>
+#include <fcntl.h>
+#include <system_error>
+#include <unistd.h>
 #include <vector>
 
 namespace whisperstore {
@@ -74,9 +78,29 @@ private:
     std::vector<std::weak_ptr<State>> members_;
 };
 
-SocketWatch::SocketWatch(int socket) : socket_(socket) {}
+namespace {
 
-SocketWatch::~SocketWatch() { leave(); }
+int copy_of(int socket)
+{
+    const int copy = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        throw std::system_error(errno, std::generic_category(), "cannot watch a socket");
+    return copy;
+}
+
+} // namespace
+
+SocketWatch::SocketWatch(int socket, Watches what)
+    : socket_(what == Watches::copy ? copy_of(socket) : socket), is_copy_(what == Watches::copy)
+{
+}
+
+SocketWatch::~SocketWatch()
+{
+    leave();
+    if (is_copy_)
+        ::close(socket_);
+}
 
 const void* SocketWatch::context() const
 {

@@ -20,11 +20,20 @@ boost::asio::any_io_executor event_loop_of(boost::asio::any_io_executor executor
 /// Registering costs two system calls, so a socket at rest stays with the event loop that used it last. Should
 /// that end first, its end takes the socket out, by a service in it. The socket stays its owner's: it is never closed.
 ///
+/// An owner that may close the socket before leave() has a copy of the descriptor watched: the number could be another
+/// socket's by then, which would be taken out in its place.
+///
 /// The calls need a lock of the owner's; the end of the event loop may come at any time.
 class SocketWatch
 {
 public:
-    explicit SocketWatch(int socket);
+    enum class Watches
+    {
+        socket,
+        copy,
+    };
+    /// \throws std::system_error when there is no descriptor left for the copy.
+    explicit SocketWatch(int socket, Watches what = Watches::socket);
     ~SocketWatch();
     SocketWatch(const SocketWatch&) = delete;
     SocketWatch& operator=(const SocketWatch&) = delete;
@@ -61,6 +70,7 @@ private:
     static void leave(State& state, const void* only_from) noexcept;
 
     const int socket_;
+    const bool is_copy_;
     const std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 

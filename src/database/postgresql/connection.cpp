@@ -71,7 +71,7 @@ Connection::Connection(Surroundings surroundings, Link link)
     : surroundings_(std::move(surroundings)),
       link_(std::move(link)),
       cancel_(PQgetCancel(link_.get())),
-      watched_(PQsocket(link_.get())),
+      watched_(PQsocket(link_.get()), SocketWatch::Watches::copy), // libpq closes its socket when it breaks
       is_tcp_(!surroundings_.host.host.starts_with('/'))
 {
     PQsetNoticeReceiver(link_.get(), &Connection::on_notice, this);

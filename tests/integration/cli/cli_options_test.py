@@ -67,15 +67,23 @@ class GlobalOptions(CommandTest):
         self.assertEqual(error["code"], "timeout")
         self.error("--timeout", "0.3", "sql", ENDLESS, code=TIMEOUT)
 
-    def test_a_backend_that_is_not_built_is_named_with_the_way_out(self):
+    def test_where_a_server_is_missing_the_way_out_is_named(self):
         del self.environment["WHISPERENGINE_DATA_DIR"]
-        self.environment["WHISPERENGINE_DATABASE_TYPE"] = "sqlite"
+        self.environment["WHISPERENGINE_DATABASE_TYPE"] = "postgresql"
         self.environment["WHISPERENGINE_VECTOR_DB_TYPE"] = "local_qdrant"
         self.environment["WHISPERENGINE_CACHE_TYPE"] = "memory"
-        self.environment["WHISPERENGINE_GRAPH_DB_TYPE"] = "neo4j"
-        message = self.error("init", code=USAGE)
-        self.assertIn("neo4j", message)
+        self.environment["WHISPERENGINE_GRAPH_DB_TYPE"] = "none"
+        self.environment["POSTGRES_HOST"] = "127.0.0.1"
+        self.environment["POSTGRES_PORT"] = "1"
+        message = self.error("init", code=UNAVAILABLE)
+        self.assertIn("127.0.0.1:1", message)
         self.assertIn("--data-dir DIR", message)
+
+    def test_a_type_that_does_not_exist_is_refused_with_those_that_do(self):
+        self.environment["WHISPERENGINE_GRAPH_DB_TYPE"] = "tinkerpop"
+        message = self.error("init", code=USAGE)
+        self.assertIn("tinkerpop", message)
+        self.assertIn("neo4j_cluster", message)
 
 
 class Usage(CommandTest):
