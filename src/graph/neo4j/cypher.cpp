@@ -56,6 +56,37 @@ CALL (missing) {
 }
 RETURN missing)";
 
+// Whoever writes an edge has its source for itself, so an edge that is not there is made by nobody else: that takes
+// half the time of a MERGE by a type that is a parameter.
+const std::string_view write_distinct_edges = R"(UNWIND $rows AS row
+OPTIONAL MATCH (a:WhisperNode {_key: row[0]})
+OPTIONAL MATCH (b:WhisperNode {_key: row[2]})
+WITH collect([a, b, row]) AS edges
+WITH edges, [i IN range(0, size(edges) - 1)
+    WHERE edges[i][0] IS NULL OR edges[i][1] IS NULL | [i, edges[i][0] IS NULL]] AS missing
+CALL (edges, missing) {
+    UNWIND CASE WHEN missing = [] THEN edges ELSE [] END AS edge
+    WITH edge[0] AS a, edge[1] AS b, edge[2] AS row
+    REMOVE a._lock
+    WITH a, b, row
+    OPTIONAL MATCH (a)-[old:$(row[1])]->(b)
+    REMOVE old._lock
+    FOREACH (new IN CASE WHEN old IS NULL THEN [row] ELSE [] END |
+        CREATE (a)-[r:$(row[1])]->(b)
+        SET r = row[3]
+        FOREACH (owner IN CASE WHEN row[6] THEN [a._key] ELSE [] END |
+            REMOVE b._lock
+            SET b._edges = coalesce(b._edges, 0) + 1
+            SET r._order = b._edges, b._owner = coalesce(b._owner, owner)
+        )
+    )
+    FOREACH (known IN CASE WHEN old IS NULL OR row[5] = 0 THEN [] ELSE [row] END |
+        SET old += row[4], old._count = old._count + row[5],
+            old._last = CASE WHEN old._last > $now THEN old._last ELSE $now END
+    )
+}
+RETURN missing)";
+
 // Rows that name one edge twice are taken together, for the planner may do a step for all rows before the next step.
 // `applied` are those that change the edge. Edges are written in the order of their keys, so that of two transactions
 // none has what the other one waits for; imported ones of a memory in the order in which they came, for the first of

@@ -25,10 +25,15 @@ extern const std::string_view write_marker; ///< $version
 /// twice. Returns `missing`, the owners that do not exist; when there are any nothing is written.
 extern const std::string_view write_nodes;
 
-/// $rows: {from, from_memory, to, to_memory, type, properties, keep, count, last}. The keys *_memory are looked for
-/// where there is no node with the other one, and null where there is no choice. With $replaces an edge gets count and
-/// last as they are, otherwise it counts that many interactions more, the last of them then. Returns `missing`,
-/// [index of the row, whether it is the source] for ends that do not exist; when there are any nothing is written.
+/// $rows: [from, type, to, properties of a new edge, patch for one that is there, interactions it counts more (0: it
+/// is left as it is), whether it leads from a user to a memory], no edge twice; $now. Returns `missing` as below.
+extern const std::string_view write_distinct_edges;
+
+/// For everything else. $rows: {from, from_memory, to, to_memory, type, properties, keep, count, last}. The keys
+/// *_memory are looked for where there is no node with the other one, and null where there is no choice. With $replaces
+/// an edge gets count and last as they are, otherwise it counts that many interactions more, the last of them then.
+/// Returns `missing`, [index of the row, whether it is the source] for ends that do not exist; when there are any
+/// nothing is written.
 extern const std::string_view write_edges;
 
 /// $user: a key; $limit. The most important of the user's memories one edge away: properties, type.

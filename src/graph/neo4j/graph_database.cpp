@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -234,9 +235,12 @@ awaitable<void> GraphDatabase::write_edges(std::vector<CheckedRelationship> chec
 {
     if (checked.empty())
         co_return;
-    const Records answer = co_await execute(driver(), AccessMode::write, cypher::write_edges,
-                                            edge_parameters(checked, keys_, now()), std::move(context));
-    require_ends(answer.at(0), checked);
+    std::optional<DistinctEdges> distinct = distinct_edges(checked, keys_, now());
+    const std::string_view statement = distinct ? cypher::write_distinct_edges : cypher::write_edges;
+    bolt::Map parameters = distinct ? std::move(distinct->parameters) : edge_parameters(checked, keys_, now());
+    const Records answer =
+        co_await execute(driver(), AccessMode::write, statement, std::move(parameters), std::move(context));
+    require_ends(answer.at(0), checked, distinct ? distinct->first : std::vector<std::size_t>());
 }
 
 awaitable<bool> GraphDatabase::remove(NodeRef node, OperationContext context)

@@ -4,6 +4,9 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <tuple>
+#include <utility>
 
 namespace whisperstore::graph::neo4j {
 
@@ -31,12 +34,14 @@ struct Missing
     std::size_t row = 0;
     bool source = false;
 };
-std::optional<Missing> first_missing(const bolt::Record& answer)
+std::optional<Missing> first_missing(const bolt::Record& answer, const std::vector<std::size_t>& relationship)
 {
     std::optional<Missing> first;
     for (const bolt::Value& one : answer.get("missing").as_list()) {
         const bolt::List& pair = one.as_list();
-        const Missing missing{static_cast<std::size_t>(pair.at(0).as_int()), pair.at(1).as_bool()};
+        Missing missing{static_cast<std::size_t>(pair.at(0).as_int()), pair.at(1).as_bool()};
+        if (!relationship.empty())
+            missing.row = relationship.at(missing.row);
         if (!first || missing.row < first->row)
             first = missing;
     }
@@ -95,6 +100,73 @@ void require_owners(const bolt::Record& answer, const std::vector<GraphNode>& no
     }
 }
 
+namespace {
+
+/// An edge that is named once or several times: what becomes of it where it is new, and where it is there already.
+struct EdgeWrite
+{
+    std::size_t first = 0;
+    json::object created;
+    json::object patch;
+    std::int64_t created_count = 0;
+    std::int64_t count = 0;
+
+    void add(const CheckedRelationship& relationship)
+    {
+        if (created_count > 0 && relationship.keep_existing)
+            return;
+        created = merge_properties(std::move(created), relationship.properties);
+        ++created_count;
+        if (relationship.keep_existing)
+            return;
+        for (const auto& [key, value] : relationship.properties)
+            patch[key] = value;
+        ++count;
+    }
+};
+
+} // namespace
+
+std::optional<DistinctEdges> distinct_edges(const std::vector<CheckedRelationship>& relationships, const Keys& keys,
+                                            Timestamp now)
+{
+    // In the order of their keys, so that of two transactions none has what the other one waits for.
+    std::map<std::tuple<NodeRef, std::string, NodeRef>, EdgeWrite> writes;
+    for (std::size_t i = 0; i < relationships.size(); ++i) {
+        const CheckedRelationship& relationship = relationships[i];
+        if (!relationship.from.node || !relationship.to.node || relationship.interactions)
+            return std::nullopt;
+        const auto [place, added] =
+            writes.try_emplace({*relationship.from.node, relationship.type, *relationship.to.node});
+        if (added)
+            place->second.first = i;
+        place->second.add(relationship);
+    }
+    const std::string time = format_timestamp(now);
+    DistinctEdges edges;
+    bolt::List rows;
+    rows.reserve(writes.size());
+    for (const auto& [key, write] : writes) {
+        const auto& [from, type, to] = key;
+        bolt::Map created = stored_properties(write.created);
+        created.set("_count", write.created_count).set("_last", time);
+        bolt::List row;
+        row.reserve(7);
+        row.emplace_back(keys.key(from));
+        row.emplace_back(type);
+        row.emplace_back(keys.key(to));
+        row.emplace_back(std::move(created));
+        row.emplace_back(stored_properties(write.patch));
+        row.emplace_back(write.count);
+        row.emplace_back(from.type == NodeType::user && to.type == NodeType::memory);
+        rows.emplace_back(std::move(row));
+        edges.first.push_back(write.first);
+    }
+    edges.parameters.append("rows", std::move(rows));
+    edges.parameters.append("now", time);
+    return edges;
+}
+
 bolt::Map edge_parameters(const std::vector<CheckedRelationship>& relationships, const Keys& keys, Timestamp now)
 {
     const std::string time = format_timestamp(now);
@@ -119,9 +191,10 @@ bolt::Map edge_parameters(const std::vector<CheckedRelationship>& relationships,
     return parameters;
 }
 
-void require_ends(const bolt::Record& answer, const std::vector<CheckedRelationship>& relationships)
+void require_ends(const bolt::Record& answer, const std::vector<CheckedRelationship>& relationships,
+                  const std::vector<std::size_t>& first)
 {
-    if (const std::optional<Missing> missing = first_missing(answer)) {
+    if (const std::optional<Missing> missing = first_missing(answer, first)) {
         const CheckedRelationship& relationship = relationships.at(missing->row);
         throw missing_end(missing->source ? relationship.from : relationship.to, missing->row, relationships.size());
     }
