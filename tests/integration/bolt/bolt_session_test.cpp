@@ -428,6 +428,19 @@ TEST(BoltSession, TheDeadlineBoundsTheAttempts)
     EXPECT_GT(stub.count(R::begin), 1U);
 }
 
+TEST(BoltSession, CancelledBetweenTwoAttemptsItIsToldSo)
+{
+    const BoltStub stub(fails_by_text);
+    Driver driver(config_for(stub.url()));
+    Session session = driver.session();
+    const auto work = one_query("Neo.TransientError.Transaction.DeadlockDetected");
+    Cancellable<Value> write(session.execute_write(work));
+    ASSERT_TRUE(eventually([&] { return stub.count(R::reset) >= 3; }));
+    write.cancel();
+    EXPECT_STORAGE_ERROR(write.get(), cancelled);
+    EXPECT_EQ(run(ask(session, "RETURN 1")), Value(1));
+}
+
 TEST(BoltSession, OtherExceptionsOfTheWorkRollBackAndPass)
 {
     const BoltStub stub;
