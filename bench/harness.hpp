@@ -73,6 +73,7 @@ std::vector<Case> graph_cases();
 std::vector<Case> http_cases();
 std::vector<Case> packstream_cases();
 std::vector<Case> postgresql_cases();
+std::vector<Case> redis_cases();
 std::vector<Case> qdrant_cases();
 std::vector<Case> sqlite_cases();
 std::vector<Case> text_cases();

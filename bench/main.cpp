@@ -22,6 +22,9 @@ const std::vector<Case>& cases()
              {cache_cases, chat_turn_cases, chat_turn_sql_cases, decorator_cases, graph_cases, http_cases,
               packstream_cases, postgresql_cases, qdrant_cases, sqlite_cases, text_cases, vector_cases})
             std::ranges::move(group(), std::back_inserter(list));
+#if defined(WHISPERSTORE_BENCH_REDIS_CASES)
+        std::ranges::move(redis_cases(), std::back_inserter(list));
+#endif
         return list;
     }();
     return all;

@@ -18,6 +18,10 @@ option(WHISPERSTORE_WITH_LOCAL_QDRANT "Embedded vector store (LocalQdrantManager
 option(WHISPERSTORE_WITH_CHROMADB "Vectors on Chroma servers, or on one of our own (LocalChromaDBManager)" ON)
 option(WHISPERSTORE_WITH_NEO4J "The Bolt driver and the graph on Neo4j" ON)
 option(WHISPERSTORE_WITH_MEMORY_CACHE "In-memory conversation cache" ON)
+option(WHISPERSTORE_WITH_REDIS "Conversation caches on Redis and Redis Cluster (need the in-memory one)" ON)
+if(WHISPERSTORE_WITH_REDIS AND NOT WHISPERSTORE_WITH_MEMORY_CACHE)
+  message(FATAL_ERROR "WHISPERSTORE_WITH_REDIS needs WHISPERSTORE_WITH_MEMORY_CACHE: it serves while Redis is away")
+endif()
 option(WHISPERSTORE_WITH_OPENAI_EMBEDDING "Embeddings of servers with OpenAI's interface" ON)
 option(WHISPERSTORE_WITH_LOCAL_EMBEDDING "Embeddings by a model in this process (LocalEmbeddingProvider, OpenVINO)" ON)
 

@@ -425,6 +425,7 @@ void ConfigurationBuilder::build_redis(const UrlSource* url)
     config.redis_password =
         values_.take("REDIS_PASSWORD", url, url ? url->url.password : std::nullopt, Fallback{"", "not set"});
     config.tls = choose_tls(values_, "REDIS", url, UrlTls{url && url->url.scheme == "rediss"});
+    build_redis_behaviour();
     if (!url)
         return;
     refuse_query(*url);
@@ -438,6 +439,27 @@ void ConfigurationBuilder::build_redis(const UrlSource* url)
         effective.password = config.redis_password;
     config.redis_url = effective.to_string();
     values_.record(url->variable, config.redis_url, url->origin);
+}
+
+void ConfigurationBuilder::build_redis_behaviour()
+{
+    CacheConfig& config = out_.cache;
+    const CacheConfig defaults;
+    const auto count = [&](std::string_view variable, std::size_t fallback) {
+        return static_cast<std::size_t>(values_.take_number(variable, Fallback{std::to_string(fallback)}));
+    };
+    config.redis_key_prefix = values_.take("REDIS_KEY_PREFIX", Fallback{defaults.redis_key_prefix});
+    config.redis_two_level = values_.take_boolean("REDIS_TWO_LEVEL", Fallback{"false"});
+    config.max_channels = count("REDIS_LOCAL_CHANNELS", defaults.max_channels);
+    config.redis_degrade_to_memory = values_.take_boolean("REDIS_DEGRADE_TO_MEMORY", Fallback{"false"});
+    config.redis_read_replicas = values_.take_boolean("REDIS_READ_REPLICAS", Fallback{"false"});
+    config.redis_wait_replicas = count("REDIS_WAIT_REPLICAS", 0);
+    config.redis_wait_timeout_seconds = values_.take_number("REDIS_WAIT_TIMEOUT_SECONDS", Fallback{"1"});
+    config.redis_warm_channels = count("REDIS_WARM_CHANNELS", defaults.redis_warm_channels);
+    config.redis_warm_concurrency = count("REDIS_WARM_CONCURRENCY", defaults.redis_warm_concurrency);
+    config.redis_connect_timeout_seconds = values_.take_number("REDIS_CONNECT_TIMEOUT_SECONDS", Fallback{"5"});
+    config.redis_patience_seconds = values_.take_number("REDIS_PATIENCE_SECONDS", Fallback{"10"});
+    config.redis_health_interval_seconds = values_.take_number("REDIS_HEALTH_INTERVAL_SECONDS", Fallback{"2"});
 }
 
 void ConfigurationBuilder::build_graph()

@@ -28,6 +28,7 @@ private:
     void take_chroma_settings(VectorDatabaseConfig& config);
     void build_cache();
     void build_redis(const UrlSource* url);
+    void build_redis_behaviour();
     void build_embedding();
     void build_graph();
     void build_neo4j(const UrlSource* url);

@@ -114,6 +114,12 @@ json::object cache_json(const CacheConfig& config)
     out["redis_password"] = hidden(config.redis_password);
     out["redis_url"] = without_password(config.redis_url);
     out["cluster_nodes"] = list(config.cluster_nodes);
+    out["redis_key_prefix"] = config.redis_key_prefix;
+    out["redis_two_level"] = config.redis_two_level;
+    out["redis_degrade_to_memory"] = config.redis_degrade_to_memory;
+    out["redis_read_replicas"] = config.redis_read_replicas;
+    out["redis_wait_replicas"] = config.redis_wait_replicas;
+    out["redis_warm_channels"] = config.redis_warm_channels;
     out["tls"] = tls_json(config.tls);
     return out;
 }

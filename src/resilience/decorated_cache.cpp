@@ -90,6 +90,7 @@ public:
         return call<&Cache::get_cache_stats>(operation("get_cache_stats"), std::move(context));
     }
 
+    std::string get_trouble() const override { return inner().get_trouble(); }
     std::string_view cache_type() const noexcept override { return inner().cache_type(); }
     std::vector<std::string> endpoints() const override { return inner().endpoints(); }
 };

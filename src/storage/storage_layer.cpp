@@ -277,8 +277,14 @@ awaitable<std::vector<ComponentHealth>> StorageLayer::probe_all(OperationContext
     components.push_back(co_await probed(component_of("vector_database", components_.vector_db->vector_database_type(),
                                                       components_.vector_db->endpoints()),
                                          std::move(vectors)));
-    components.push_back(co_await probed(
-        component_of("cache", components_.cache->cache_type(), components_.cache->endpoints()), std::move(cache)));
+    ComponentHealth of_cache = co_await probed(
+        component_of("cache", components_.cache->cache_type(), components_.cache->endpoints()), std::move(cache));
+    if (of_cache.status == HealthStatus::up) {
+        of_cache.message = components_.cache->get_trouble();
+        if (!of_cache.message.empty())
+            of_cache.status = HealthStatus::degraded;
+    }
+    components.push_back(std::move(of_cache));
     components.push_back(co_await graph_health(context));
     co_return components;
 }

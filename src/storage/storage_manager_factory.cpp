@@ -23,6 +23,10 @@
 #if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
 #include <whisperstore/cache/hybrid_conversation_cache.hpp>
 #endif
+#if defined(WHISPERSTORE_HAS_REDIS)
+#include <whisperstore/cache/redis_cluster_conversation_cache.hpp>
+#include <whisperstore/cache/redis_conversation_cache.hpp>
+#endif
 #if defined(WHISPERSTORE_HAS_LOCAL_EMBEDDING)
 #include <whisperstore/embedding/local_embedding_provider.hpp>
 #endif
@@ -102,6 +106,10 @@ std::vector<std::string> StorageManagerFactory::supported_cache_types()
 #if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
     types.emplace_back("memory");
 #endif
+#if defined(WHISPERSTORE_HAS_REDIS)
+    types.emplace_back("redis");
+    types.emplace_back("redis_cluster");
+#endif
     return types;
 }
 
@@ -164,6 +172,12 @@ std::shared_ptr<ConversationCacheManager> StorageManagerFactory::create_cache_ma
 #if defined(WHISPERSTORE_HAS_MEMORY_CACHE)
     if (config.type == "memory")
         return std::make_shared<HybridConversationCache>(std::move(config));
+#endif
+#if defined(WHISPERSTORE_HAS_REDIS)
+    if (config.type == "redis")
+        return std::make_shared<RedisConversationCache>(std::move(config));
+    if (config.type == "redis_cluster")
+        return std::make_shared<RedisClusterConversationCache>(std::move(config));
 #endif
     refuse("cache", config.type, cache_types, supported_cache_types(), "WHISPERENGINE_CACHE_TYPE");
 }

@@ -91,6 +91,7 @@ TEST_F(Factory, CacheTypes)
         [](const std::string& type) {
             CacheConfig config;
             config.type = type;
+            config.redis_host = "localhost"; // does not connect
             return std::string(StorageManagerFactory::create_cache_manager(config)->cache_type());
         },
         "WHISPERENGINE_CACHE_TYPE");
@@ -148,8 +149,8 @@ TEST_F(Factory, AStorageLayerOfAMissingTypeSaysSo)
     StorageConfiguration configuration;
     configuration.database.connection_string = "sqlite:///" + (directory / "database.db").string();
     configuration.vector_database.persist_directory = directory / "vectors";
-    configuration.cache.type = "redis";
-    configuration.cache.redis_url = "redis://user:secret@localhost:6379";
+    configuration.graph_database.type = "neo4j";
+    configuration.graph_database.uri = "bolt://user:secret@localhost:7687";
     const StorageError error = error_of([&] { run(initialize_storage_layer(configuration)); });
     EXPECT_EQ(error.errc(), StorageErrc::unsupported);
     EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos);

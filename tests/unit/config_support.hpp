@@ -123,6 +123,17 @@ inline std::string everything(const StorageConfiguration& c)
     add(c.cache.redis_url);
     add_all(c.cache.cluster_nodes);
     add_tls(c.cache.tls);
+    add(c.cache.redis_key_prefix);
+    add(c.cache.redis_two_level);
+    add(c.cache.redis_degrade_to_memory);
+    add(c.cache.redis_read_replicas);
+    add(c.cache.redis_wait_replicas);
+    add(c.cache.redis_wait_timeout_seconds);
+    add(c.cache.redis_warm_channels);
+    add(c.cache.redis_warm_concurrency);
+    add(c.cache.redis_connect_timeout_seconds);
+    add(c.cache.redis_patience_seconds);
+    add(c.cache.redis_health_interval_seconds);
     add(c.graph_database.type);
     add(c.graph_database.uri);
     add(c.graph_database.host);

@@ -7,7 +7,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config python3 python3-venv ca-
 # What the tests need on top.
 # libclang-rt-19-dev brings the sanitizers and libFuzzer. The servers are started by the tests; Debian's packages may
 # start ones of their own, which the tests leave alone.
-TEST_PACKAGES=(git libgtest-dev libgmock-dev sqlite3 clang-19 libclang-rt-19-dev postgresql pgbouncer openssl)
+TEST_PACKAGES=(git libgtest-dev libgmock-dev sqlite3 clang-19 libclang-rt-19-dev postgresql pgbouncer redis-server openssl)
 
 package_installed() { dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'; }
 

@@ -83,6 +83,9 @@ public:
 
     virtual awaitable<CacheStats> get_cache_stats(OperationContext context = OperationContext()) = 0;
 
+    /// What the cache has to work around now although it serves its callers; empty: nothing.
+    virtual std::string get_trouble() const { return std::string(); }
+
     /// "memory", "redis" or "redis_cluster".
     virtual std::string_view cache_type() const noexcept = 0;
     /// Where it connects, without secrets; empty for memory.

@@ -71,10 +71,10 @@ class GlobalOptions(CommandTest):
         del self.environment["WHISPERENGINE_DATA_DIR"]
         self.environment["WHISPERENGINE_DATABASE_TYPE"] = "sqlite"
         self.environment["WHISPERENGINE_VECTOR_DB_TYPE"] = "local_qdrant"
-        self.environment["WHISPERENGINE_CACHE_TYPE"] = "redis"
-        self.environment["WHISPERENGINE_GRAPH_DB_TYPE"] = "none"
+        self.environment["WHISPERENGINE_CACHE_TYPE"] = "memory"
+        self.environment["WHISPERENGINE_GRAPH_DB_TYPE"] = "neo4j"
         message = self.error("init", code=USAGE)
-        self.assertIn("redis", message)
+        self.assertIn("neo4j", message)
         self.assertIn("--data-dir DIR", message)
 
 

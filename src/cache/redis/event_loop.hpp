@@ -1,0 +1,29 @@
+#pragma once
+// The thread on which a cache's connections to Redis live.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <memory>
+
+namespace whisperstore::redis {
+
+/// One thread with an event loop. Sleeps while nothing is asked.
+class EventLoop
+{
+public:
+    EventLoop();
+    /// Ends the thread; what was not begun is dropped. May run on that thread.
+    ~EventLoop();
+    EventLoop(const EventLoop&) = delete;
+    EventLoop& operator=(const EventLoop&) = delete;
+
+    boost::asio::io_context::executor_type executor() const noexcept;
+    bool is_here() const noexcept;
+
+private:
+    struct Thread;
+    std::shared_ptr<Thread> thread_;
+};
+
+} // namespace whisperstore::redis
