@@ -3,9 +3,11 @@
 
 #include <whisperstore/bolt/session.hpp>
 
+#include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <exception>
@@ -155,9 +157,17 @@ awaitable<Transaction> Session::begin_transaction(TransactionConfig config, Oper
 awaitable<void> Session::run_managed(AccessMode mode, std::function<awaitable<void>(Transaction&)> work,
                                      TransactionConfig config, OperationContext context)
 {
-    // What `work` throws that is not ours passes as it is.
     const auto state = state_;
-    co_await state->run_managed(mode, std::move(work), std::move(config), std::move(context));
+    try {
+        co_await state->run_managed(mode, std::move(work), std::move(config), std::move(context));
+    } catch (const StorageError& error) {
+        throw error.within("bolt", "execute");
+    } catch (const boost::system::system_error& error) {
+        // What `work` throws that is not ours passes as it is; that it was cancelled is ours to say.
+        if (error.code() != asio::error::operation_aborted)
+            throw;
+        rethrow_as_storage_error("bolt", "execute");
+    }
 }
 
 Bookmarks Session::last_bookmarks() const { return state_->bookmarks(); }

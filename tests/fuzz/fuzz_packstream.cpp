@@ -1,5 +1,6 @@
 // PackStream from a server. The first byte is the dialect; what is read and can be written comes back the same.
 
+#include "core/text.hpp"
 #include "fuzz/fuzz_target.hpp"
 #include "protocol/bolt/failure.hpp"
 #include "protocol/bolt/packstream.hpp"
@@ -54,7 +55,8 @@ void check_messages(std::string_view bytes, Dialect dialect)
         static_cast<void>(read_greeting(*metadata));
         static_cast<void>(read_summary(*metadata));
         const StorageError error = server_error(read_failure(*metadata), RequestKind::commit);
-        require(error.message().find('\n') == std::string::npos, "an error is one line");
+        require(error.message().find('\n') == std::string::npos && text::is_valid_utf8(error.message()),
+                "an error is one line of UTF-8");
         const auto table =
             read_or_refuse([&] { return RoutingTable::read(*metadata, std::chrono::steady_clock::now()); });
         if (table) {

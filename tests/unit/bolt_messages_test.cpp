@@ -326,6 +326,11 @@ TEST(BoltResponses, AnswersThatARealServerGave)
     EXPECT_THROW(read_metadata("\xA0\x01"s, Dialect()), Malformed);
     EXPECT_THROW(read_record("\x91\x01\x02"s, Dialect()), Malformed);
     EXPECT_EQ(read_failure(Map().set("code", "Neo.X").set("message", "m")).code, "Neo.X");
+    const ServerFailure odd =
+        read_failure(Map().set("code", "Neo.\nX").set("message", "a\r\nb\xFF").set("gql_status", "5 0"));
+    EXPECT_EQ(odd.code, "Neo.DatabaseError.General.UnknownError");
+    EXPECT_EQ(odd.message, "a  b?");
+    EXPECT_EQ(odd.gql_status, "");
 }
 
 TEST(BoltResponses, SummariesCountWhatChanged)

@@ -220,6 +220,9 @@ TEST(BoltPackStream, ZonedTimesOfBothGenerations)
     EXPECT_EQ(unpack(pack(moment)), Value(moment));
     EXPECT_NE(refusal_of("\xB3\x66\x0A\x02\x83Z/Z"s, bolt_4).find("time zone"), std::string::npos);
     EXPECT_STORAGE_ERROR(pack(DateTimeZoneId{1, 2, "Z/Z"}, bolt_4), unsupported);
+    EXPECT_NE(refusal_of(pack(moment), bolt_4).find("another version"), std::string::npos);
+    EXPECT_NE(refusal_of(pack(moment, bolt_4)).find("another version"), std::string::npos);
+    EXPECT_STORAGE_ERROR(pack(DateTime{std::numeric_limits<std::int64_t>::max(), 0, 1}, bolt_4), invalid_argument);
 }
 
 TEST(BoltPackStream, WhatTheServerWouldNotTakeIsRefused)

@@ -1,6 +1,9 @@
 #include "protocol/bolt/responses.hpp"
 
+#include "core/text.hpp"
 #include "protocol/bolt/failure.hpp"
+
+#include <algorithm>
 
 namespace whisperstore::bolt {
 
@@ -152,6 +155,28 @@ Summary read_summary(Map metadata)
     return out;
 }
 
+namespace {
+
+/// As codes are: they stand in messages, metrics and logs.
+bool is_word(std::string_view text) noexcept
+{
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7F'; });
+}
+
+/// The server's texts have line breaks around the query they quote.
+void one_line(std::string& text)
+{
+    const bool valid = text::is_valid_utf8(text);
+    for (char& c : text) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == '\x7F')
+            c = ' ';
+        else if (!valid && static_cast<unsigned char>(c) >= 0x80)
+            c = '?';
+    }
+}
+
+} // namespace
+
 ServerFailure read_failure(const Map& metadata)
 {
     ServerFailure out;
@@ -160,10 +185,13 @@ ServerFailure read_failure(const Map& metadata)
         out.code = find_text(metadata, "code");
     out.message = find_text(metadata, "message");
     out.gql_status = find_text(metadata, "gql_status");
-    if (out.code.empty())
+    if (out.code.empty() || !is_word(out.code))
         out.code = "Neo.DatabaseError.General.UnknownError";
+    if (!is_word(out.gql_status))
+        out.gql_status.clear();
     if (out.message.empty())
         out.message = "the server reported an error without a message";
+    one_line(out.message);
     return out;
 }
 

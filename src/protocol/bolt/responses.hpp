@@ -50,7 +50,7 @@ Greeting read_greeting(const Map& metadata);
 /// The facts in the answer to the last PULL or DISCARD; who answered is the caller's to add.
 Summary read_summary(Map metadata);
 
-/// A FAILURE. Before Bolt 5.7 without GQL status.
+/// A FAILURE. Before Bolt 5.7 without GQL status. The message is one line of UTF-8, the codes are words.
 struct ServerFailure
 {
     std::string code; ///< "Neo.ClientError.Statement.SyntaxError"

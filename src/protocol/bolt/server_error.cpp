@@ -1,6 +1,5 @@
 #include "protocol/bolt/server_error.hpp"
 
-#include <algorithm>
 #include <string>
 
 namespace whisperstore::bolt {
@@ -108,9 +107,6 @@ StorageError server_error(const ServerFailure& failure, RequestKind request)
         details.outcome = Outcome::unknown;
         message.append("; whether the transaction was committed is not known");
     }
-    // The server's texts have line breaks around the query they quote.
-    std::replace(message.begin(), message.end(), '\n', ' ');
-    std::replace(message.begin(), message.end(), '\r', ' ');
     message.append(" (").append(failure.code);
     if (!failure.gql_status.empty())
         message.append(", GQLSTATUS ").append(failure.gql_status);

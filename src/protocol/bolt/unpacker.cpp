@@ -259,6 +259,10 @@ Value Unpacker::structure_of(std::uint8_t tag, std::size_t fields, int depth)
         if (shape.tag == tag) {
             if (shape.fields != fields)
                 malformed("a structure with a wrong number of fields");
+            // 'I' and 'i' took the place of 'F' and 'f': a server uses one pair or the other.
+            if ((tag == 'I' || tag == 'i') != dialect_.utc_times &&
+                (tag == 'I' || tag == 'i' || tag == 'F' || tag == 'f'))
+                malformed("a moment in the form of another version");
             return time_structure(tag);
         }
     switch (tag) {

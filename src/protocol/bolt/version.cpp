@@ -2,6 +2,7 @@
 
 #include "protocol/bolt/failure.hpp"
 
+#include <algorithm>
 #include <optional>
 
 namespace whisperstore::bolt {
