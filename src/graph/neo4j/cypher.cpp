@@ -5,8 +5,8 @@
 
 // Two habits of these statements:
 // - `REMOVE n._lock` removes nothing, for no node has it, but takes the lock that a write would: what is read after it
-//   is as it will be when the transaction ends. It does so only where the database knows the name of the property, which
-//   the schema's marker sees to.
+//   is as it will be when the transaction ends. It does so only where the database knows the name of the property,
+//   which the schema's marker sees to.
 // - `WITH … SKIP 0` keeps what comes after it from the planner when it looks for the nodes of a pattern. In a young
 //   database there are few nodes of any label, and it would take all of them where it should follow the edges of one.
 
