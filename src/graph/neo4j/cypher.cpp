@@ -5,7 +5,8 @@
 
 // Two habits of these statements:
 // - `REMOVE n._lock` removes nothing, for no node has it, but takes the lock that a write would: what is read after it
-//   is as it will be when the transaction ends.
+//   is as it will be when the transaction ends. It does so only where the database knows the name of the property,
+//   which the schema's marker sees to.
 // - `WITH … SKIP 0` keeps what comes after it from the planner when it looks for the nodes of a pattern. In a young
 //   database there are few nodes of any label, and it would take all of them where it should follow the edges of one.
 
@@ -24,7 +25,8 @@ const std::string_view await_indexes = "CALL db.awaitIndexes(300)";
 // The relationships are there for the planner: where there are none it believes that looking at every relationship
 // costs nothing, and a plan made then is used while the first thousands come.
 const std::string_view write_marker = R"(MERGE (s:WhisperSchema {name: 'graph'})
-SET s.version = $version
+SET s.version = $version, s._lock = true
+REMOVE s._lock
 WITH s
 WHERE NOT EXISTS { (s)-[:PLANNER_STATISTICS]->(s) }
 UNWIND range(1, 16) AS i

@@ -108,6 +108,9 @@ TEST_F(Neo4jManager, TheSchemaIsMadeOnceHoweverManyBegin)
     ASSERT_EQ(marker.size(), 1U);
     EXPECT_EQ(marker[0].get(0).as_int(), 1);
     EXPECT_EQ(marker[0].get(1).as_int(), 16);
+    // Without the name the statements would lock nothing.
+    EXPECT_EQ(ask("CALL db.propertyKeys() YIELD propertyKey WHERE propertyKey = '_lock' RETURN propertyKey").size(),
+              1U);
     const auto constraints = ask("SHOW CONSTRAINTS YIELD name, labelsOrTypes, properties WHERE name STARTS WITH "
                                  "'whisper_' RETURN name ORDER BY name");
     ASSERT_EQ(constraints.size(), 2U);
