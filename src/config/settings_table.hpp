@@ -205,8 +205,9 @@ inline constexpr std::array settings_table = {
     integer("redis.wait_replicas", "REDIS_WAIT_REPLICAS", 0, 100,
             "Replicas that must have a write before it is acknowledged; 0: none."),
     number("redis.wait_timeout_seconds", "REDIS_WAIT_TIMEOUT_SECONDS", 0.001, 3600, "How long they may take."),
-    integer("redis.warm_channels", "REDIS_WARM_CHANNELS", 0, 1000000,
-            "Channels, the last written first, that are filled from the history on start and after a failover; 0: none."),
+    integer(
+        "redis.warm_channels", "REDIS_WARM_CHANNELS", 0, 1000000,
+        "Channels, the last written first, that are filled from the history on start and after a failover; 0: none."),
     integer("redis.warm_concurrency", "REDIS_WARM_CONCURRENCY", 1, 1000, "How many of them at once."),
     number("redis.connect_timeout_seconds", "REDIS_CONNECT_TIMEOUT_SECONDS", 0.001, 3600,
            "Limit for connecting to a server."),

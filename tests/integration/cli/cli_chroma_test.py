@@ -3,7 +3,9 @@
 import json
 import os
 import pathlib
+import time
 import unittest
+import urllib.error
 import urllib.request
 import uuid
 
@@ -35,8 +37,17 @@ class ChromaTest(CommandTest):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/v2/{path}", method=method,
                                          data=None if body is None else json.dumps(body).encode(),
                                          headers={"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            answer.read()
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    answer.read()
+                return
+            except urllib.error.HTTPError as error:
+                # Chroma's own database is locked for a moment when other tests make and delete theirs.
+                if error.code != 500 or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def use(self, kind, **settings):
         for name in [name for name in self.environment if name.startswith("CHROMADB_")]:
