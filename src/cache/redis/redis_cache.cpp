@@ -329,8 +329,8 @@ awaitable<void> RedisCache::clear(Self self, std::string channel, OperationConte
         recorded = co_await record(self, write);
     if (!recorded.memory) {
         try {
-            const bool reading = self->readings_.under_way(channel);
-            const auto call = self->writing(self->commands_.clear(channel, reading), channel);
+            const std::shared_ptr<Bootstrap> reading = self->readings_.under_way(channel);
+            const auto call = self->writing(self->commands_.clear(channel, reading != nullptr), channel);
             Reply reply = co_await execute(self, call, context);
             if (!reading || reply.items.empty())
                 co_return;
@@ -340,7 +340,7 @@ awaitable<void> RedisCache::clear(Self self, std::string channel, OperationConte
                 held.remove(from_sortable(std::string_view(removed).substr(at, 16)));
             for (CachedMessage& message : self->commands_.messages(channel, reply, 1))
                 held.add(std::move(message));
-            self->readings_.cleared(channel, std::move(held));
+            self->readings_.cleared(reading, std::move(held));
             co_return;
         } catch (const StorageError& error) {
             if (!self->degrades(error))
