@@ -114,7 +114,7 @@ awaitable<void> RedisCache::initialize(Self self, OperationContext context)
     self->warm_up();
 }
 
-void RedisCache::close()
+std::shared_ptr<Background> RedisCache::close_client()
 {
     std::shared_ptr<Client> client;
     std::shared_ptr<Background> background;
@@ -126,16 +126,22 @@ void RedisCache::close()
     readings_.close();
     if (client)
         client->close();
-    if (background)
-        background->end();
     if (local_)
         local_->drop_all();
+    return background;
+}
+
+void RedisCache::close()
+{
+    if (const auto background = close_client())
+        background->end();
 }
 
 awaitable<void> RedisCache::cleanup(Self self)
 {
     const std::vector<std::shared_ptr<Bootstrap>> running = self->readings_.close();
-    self->close();
+    // It ends when this does: readings may still be running in it.
+    const std::shared_ptr<Background> background = self->close_client();
     if (const Degraded::Memory memory = self->degraded_.drop())
         co_await memory->cleanup();
     self->hits_ = 0;
