@@ -17,10 +17,11 @@ Readings::Joined Readings::join(const std::string& channel, const asio::any_io_e
 {
     const std::lock_guard lock(mutex_);
     if (Reading* reading = find(channel)) {
-        if (!reading->given_up)
+        const bool serves = !reading->given_up && !reading->outdated;
+        if (serves)
             ++reading->callers;
         counted();
-        return {reading->given_up ? Step::again : Step::join, reading->bootstrap};
+        return {serves ? Step::join : Step::again, reading->bootstrap};
     }
     Reading reading;
     reading.bootstrap = std::make_shared<Bootstrap>(channel, executor);
@@ -44,12 +45,13 @@ void Readings::leave(const std::shared_ptr<Bootstrap>& bootstrap)
     bootstrap->cancel();
 }
 
-bool Readings::under_way(const std::string& channel)
+std::shared_ptr<Bootstrap> Readings::under_way(const std::string& channel)
 {
     if (under_way_ == 0)
-        return false;
+        return nullptr;
     const std::lock_guard lock(mutex_);
-    return find(channel) != nullptr;
+    const Reading* reading = find(channel);
+    return reading ? reading->bootstrap : nullptr;
 }
 
 void Readings::added(const std::string& channel, const CachedMessage& message)
@@ -57,7 +59,11 @@ void Readings::added(const std::string& channel, const CachedMessage& message)
     if (under_way_ == 0)
         return;
     const std::lock_guard lock(mutex_);
-    if (Reading* reading = find(channel); reading && reading->forgotten)
+    Reading* reading = find(channel);
+    if (!reading)
+        return;
+    reading->outdated = true;
+    if (reading->forgotten)
         reading->forgotten->add(message);
 }
 
@@ -66,17 +72,19 @@ void Readings::removed(const std::string& channel, std::int64_t message_id)
     if (under_way_ == 0)
         return;
     const std::lock_guard lock(mutex_);
-    if (Reading* reading = find(channel); reading && reading->forgotten)
+    Reading* reading = find(channel);
+    if (!reading)
+        return;
+    reading->outdated = true;
+    if (reading->forgotten)
         reading->forgotten->remove(message_id);
 }
 
-void Readings::cleared(const std::string& channel, Channel held)
+void Readings::cleared(const std::shared_ptr<Bootstrap>& bootstrap, Channel held)
 {
-    if (under_way_ == 0)
-        return;
     const std::lock_guard lock(mutex_);
-    Reading* reading = find(channel);
-    if (!reading || reading->given_up)
+    Reading* reading = find(bootstrap->channel_id());
+    if (!reading || reading->bootstrap != bootstrap || reading->given_up)
         return;
     reading->given_up = true;
     held.expect_fill(true);

@@ -41,11 +41,13 @@ public:
     /// A caller that began or joined goes. When it was the last one the reading is stopped.
     void leave(const std::shared_ptr<Bootstrap>& bootstrap);
 
-    bool under_way(const std::string& channel);
+    /// Null: none.
+    std::shared_ptr<Bootstrap> under_way(const std::string& channel);
     void added(const std::string& channel, const CachedMessage& message);
     void removed(const std::string& channel, std::int64_t message_id);
+    /// `bootstrap`: the reading that was under way when the clear began, for another one may have begun after it.
     /// `held`: what the channel held.
-    void cleared(const std::string& channel, Channel held);
+    void cleared(const std::shared_ptr<Bootstrap>& bootstrap, Channel held);
 
     /// What is to be done with the history that came: it is for those who asked before a clear, and answers them
     /// (true); or it may be filled in.
@@ -62,6 +64,7 @@ private:
         std::shared_ptr<Bootstrap> bootstrap;
         std::size_t callers = 0;
         bool given_up = false;
+        bool outdated = false; ///< Redis may have answered it before a write that is known to its caller by now
         std::optional<Channel> forgotten = std::nullopt;
     };
     Reading* find(const std::string& channel);

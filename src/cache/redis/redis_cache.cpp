@@ -114,7 +114,7 @@ awaitable<void> RedisCache::initialize(Self self, OperationContext context)
     self->warm_up();
 }
 
-void RedisCache::close()
+std::shared_ptr<Background> RedisCache::close_client()
 {
     std::shared_ptr<Client> client;
     std::shared_ptr<Background> background;
@@ -126,16 +126,22 @@ void RedisCache::close()
     readings_.close();
     if (client)
         client->close();
-    if (background)
-        background->end();
     if (local_)
         local_->drop_all();
+    return background;
+}
+
+void RedisCache::close()
+{
+    if (const auto background = close_client())
+        background->end();
 }
 
 awaitable<void> RedisCache::cleanup(Self self)
 {
     const std::vector<std::shared_ptr<Bootstrap>> running = self->readings_.close();
-    self->close();
+    // It ends when this does: readings may still be running in it.
+    const std::shared_ptr<Background> background = self->close_client();
     if (const Degraded::Memory memory = self->degraded_.drop())
         co_await memory->cleanup();
     self->hits_ = 0;
@@ -329,8 +335,8 @@ awaitable<void> RedisCache::clear(Self self, std::string channel, OperationConte
         recorded = co_await record(self, write);
     if (!recorded.memory) {
         try {
-            const bool reading = self->readings_.under_way(channel);
-            const auto call = self->writing(self->commands_.clear(channel, reading), channel);
+            const std::shared_ptr<Bootstrap> reading = self->readings_.under_way(channel);
+            const auto call = self->writing(self->commands_.clear(channel, reading != nullptr), channel);
             Reply reply = co_await execute(self, call, context);
             if (!reading || reply.items.empty())
                 co_return;
@@ -340,7 +346,7 @@ awaitable<void> RedisCache::clear(Self self, std::string channel, OperationConte
                 held.remove(from_sortable(std::string_view(removed).substr(at, 16)));
             for (CachedMessage& message : self->commands_.messages(channel, reply, 1))
                 held.add(std::move(message));
-            self->readings_.cleared(channel, std::move(held));
+            self->readings_.cleared(reading, std::move(held));
             co_return;
         } catch (const StorageError& error) {
             if (!self->degrades(error))

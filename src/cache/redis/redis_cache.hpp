@@ -34,6 +34,8 @@ public:
     static awaitable<void> cleanup(Self self);
     /// Does not wait for anybody's coroutine.
     void close();
+    /// Closes all but what runs in the background, which the caller lets go.
+    std::shared_ptr<Background> close_client();
     void set_history_source(HistorySource source);
 
     static awaitable<Messages> get(Self self, std::string channel, std::int64_t limit,
