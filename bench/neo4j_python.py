@@ -20,17 +20,12 @@ The server is the tests' (tests/servers/neo4j, with --fast). The Python driver c
 """
 
 import argparse
-import json
-import os
-import statistics
 import subprocess
-import sys
 import tempfile
-import venv
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisperstore"
+from sides import PROJECT, Side, print_result, python_with
+
 DRIVER = "neo4j==6.4.1"
 SERVER = PROJECT / "tests/servers/neo4j"
 
@@ -114,41 +109,6 @@ def arguments():
     return parser.parse_args()
 
 
-def python_with_driver():
-    folder = CACHE / "bench-neo4j-python"
-    python = folder / "bin/python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-    if subprocess.run([python, "-c", "import neo4j"], capture_output=True, check=False).returncode != 0:
-        subprocess.run([python, "-m", "pip", "install", "--quiet", DRIVER], check=True)
-    return python
-
-
-class Side:
-    """A process that does what a line says, and answers how long it took."""
-
-    def __init__(self, command):
-        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-        self.read_line()
-
-    def read_line(self):
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{self.process.args[0]} ended early")
-        return line.strip()
-
-    def run(self, command):
-        self.process.stdin.write(f"{command}\n")
-        self.process.stdin.flush()
-        return json.loads(self.read_line())
-
-    def end(self):
-        self.process.stdin.close()
-        if self.process.wait() != 0:
-            sys.exit(f"{self.process.args[0]} failed")
-
-
 def in_turns(rounds, ours, reference):
     """The answers of both sides; each is a Side and its command."""
     answers = ([], [])
@@ -158,12 +118,6 @@ def in_turns(rounds, ours, reference):
             if number > 0:
                 kept.append(answer)
     return answers
-
-
-def print_result(case, ours, reference, unit, note):
-    ours, reference = statistics.median(ours), statistics.median(reference)
-    print(json.dumps({"case": case, "ours": ours, "reference": reference, "ratio": ours / reference, "unit": unit,
-                      "note": note}), flush=True)
 
 
 def measure(options, ours, python):
@@ -193,7 +147,7 @@ def measure(options, ours, python):
 
 def main():
     options = arguments()
-    python = python_with_driver()
+    python = python_with("bench-neo4j-python", [DRIVER])
     with tempfile.TemporaryDirectory() as folder:
         server = Path(folder) / "server"
         subprocess.run([SERVER, "start", server, "--fast"], check=True)

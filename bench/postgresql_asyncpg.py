@@ -13,17 +13,12 @@ below ~/.cache/whisperstore, which may be removed afterwards.
 """
 
 import argparse
-import json
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
-import venv
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisperstore"
+from sides import Figures, PROJECT, Side, print_result, python_with
+
 ASYNCPG = "asyncpg==0.30.0"
 
 # asyncpg's side: the same protocol as postgresql_select_bench.
@@ -72,70 +67,28 @@ def arguments():
     return parser.parse_args()
 
 
-def python_with_asyncpg():
-    folder = CACHE / "bench-asyncpg"
-    python = folder / "bin/python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-    if subprocess.run([python, "-c", "import asyncpg"], capture_output=True, check=False).returncode != 0:
-        subprocess.run([python, "-m", "pip", "install", "--quiet", ASYNCPG], check=True)
-    return python
-
-
-class Side:
-    """A process that does so many selects as a line says, and answers how long they took."""
-
-    def __init__(self, command):
-        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-        self.first_line = self.read_line()
-        self.rates = []
-        self.cpu_rates = []
-
-    def read_line(self):
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{self.process.args[0]} ended early")
-        return line.strip()
-
-    def run(self, count, keep):
-        self.process.stdin.write(f"{count}\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.read_line())
-        if keep:
-            self.rates.append(count / answer["seconds"])
-            self.cpu_rates.append(count / answer["cpu_seconds"])
-
-    def end(self):
-        self.process.stdin.close()
-        if self.process.wait() != 0:
-            sys.exit(f"{self.process.args[0]} failed")
-
-
-def print_result(case, ours, reference, unit, note):
-    ours, reference = statistics.median(ours), statistics.median(reference)
-    print(json.dumps({"case": case, "ours": ours, "reference": reference, "ratio": ours / reference, "unit": unit,
-                      "note": note}), flush=True)
-
-
 def main():
     options = arguments()
-    python = python_with_asyncpg()
+    python = python_with("bench-asyncpg", [ASYNCPG])
     with tempfile.TemporaryDirectory(dir=options.directory) as folder:
         os.chmod(folder, 0o755)
         server = Path(folder) / "server"
         server.mkdir()
         ours = Side([options.program, server, options.pool, options.in_flight])
         reference = Side([python, "-c", WORKER, ours.first_line, options.pool, options.in_flight])
+        figures = {side: Figures() for side in (reference, ours)}
         for round_number in range(options.rounds + 1):
-            for side in (reference, ours):
-                side.run(options.count, keep=round_number > 0)
+            for side, own in figures.items():
+                answer = side.run(options.count)
+                if round_number > 0:
+                    own.add(options.count, answer)
         reference.end()
         ours.end()
     case = f"postgresql_asyncpg_point_select_{options.in_flight}"
     note = f"asyncpg, pool of {options.pool}, one thread"
-    print_result(case, ours.rates, reference.rates, "selects/s", note)
-    print_result(case + "_cpu", ours.cpu_rates, reference.cpu_rates, "selects/CPU s", note)
+    print_result(case, figures[ours].rates, figures[reference].rates, "selects/s", note)
+    print_result(case + "_cpu", figures[ours].cpu_rates, figures[reference].cpu_rates, "selects/CPU s",
+                 note)
 
 
 if __name__ == "__main__":

@@ -21,16 +21,11 @@ folder below ~/.cache/whisperstore, which may be removed afterwards.
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
-import sys
 import tempfile
-import venv
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisperstore"
+from sides import Figures, PROJECT, Side, print_result, python_with
+
 PACKAGES = ["qdrant-client==1.20.0"]  # much cheaper than 1.18, which the version of the stand-in asks for
 WAYS = ("points", "batch", "upload")
 BATCH = 256
@@ -115,64 +110,6 @@ def arguments():
     return parser.parse_args()
 
 
-def python_with_packages():
-    folder = CACHE / "bench-qdrant-client"
-    python = folder / "bin/python"
-    if not (folder / "complete").exists():
-        print(f"fetching {' '.join(PACKAGES)} into {folder}", file=sys.stderr)
-        venv.create(folder, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "--disable-pip-version-check", "install", "-q", *PACKAGES], check=True,
-                       stdout=sys.stderr)
-        (folder / "complete").touch()
-    return python
-
-
-class Side:
-    """A process that does what a line says, and answers how long it took."""
-
-    def __init__(self, command):
-        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-        self.first_line = self.read_line()
-
-    def read_line(self):
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{self.process.args[0]} ended early")
-        return line.strip()
-
-    def run(self, command, count=0, in_flight=0):
-        self.process.stdin.write(f"{command} {count} {in_flight}\n")
-        self.process.stdin.flush()
-        return json.loads(self.read_line())
-
-    def end(self):
-        self.process.stdin.close()
-        if self.process.wait() != 0:
-            sys.exit(f"{self.process.args[0]} failed")
-
-
-class Figures:
-    """Operations per second, and per second of CPU time, of the rounds of one side."""
-
-    def __init__(self):
-        self.rates = []
-        self.cpu_rates = []
-
-    def add(self, operations, answer):
-        self.rates.append(operations / answer["seconds"])
-        self.cpu_rates.append(operations / answer["cpu_seconds"])
-
-    def cpu(self):
-        return statistics.median(self.cpu_rates)
-
-
-def print_result(case, ours, reference, unit, note):
-    ours, reference = statistics.median(ours), statistics.median(reference)
-    print(json.dumps({"case": case, "ours": ours, "reference": reference, "ratio": ours / reference, "unit": unit,
-                      "note": note}), flush=True)
-
-
 def print_results(case, ours, reference, unit, note):
     print_result(case, ours.rates, reference.rates, f"{unit}/s", note)
     print_result(case + "_cpu", ours.cpu_rates, reference.cpu_rates, f"{unit}/CPU s", note)
@@ -182,7 +119,7 @@ def measure_stores(ours, theirs, options):
     figures = {way: Figures() for way in ("ours", *WAYS)}
     for round_number in range(options.rounds + 1):
         for way, own in figures.items():
-            ours.run("reset")
+            ours.run("reset", 0, 0)
             in_flight = 1 if way == "upload" else options.stores_in_flight
             side, command = (ours, "store") if way == "ours" else (theirs, way)
             answer = side.run(command, options.batches, in_flight)
@@ -195,7 +132,7 @@ def measure_stores(ours, theirs, options):
 
 
 def measure_searches(ours, theirs, options):
-    ours.run("reset")
+    ours.run("reset", 0, 0)
     ours.run("store", options.batches, 2)
     figures = {side: Figures() for side in (theirs, ours)}
     for round_number in range(options.rounds + 1):
@@ -209,7 +146,7 @@ def measure_searches(ours, theirs, options):
 
 def main():
     options = arguments()
-    python = python_with_packages()
+    python = python_with("bench-qdrant-client", PACKAGES)
     with tempfile.TemporaryDirectory(dir=options.directory) as folder:
         ours = Side([options.program, folder, options.batches, 500])
         place = json.loads(ours.first_line)

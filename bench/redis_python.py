@@ -14,17 +14,11 @@ The server is one of its own, unless WHISPERSTORE_BENCH_REDIS names one. redis-p
 """
 
 import argparse
-import json
-import os
-import statistics
-import subprocess
-import sys
 import tempfile
-import venv
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisperstore"
+from sides import Figures, PROJECT, Side, print_result, python_with
+
 PACKAGES = ["redis==5.2.1", "hiredis==3.1.0"]
 
 # redis-py's side: the same protocol as redis_cache_bench.
@@ -102,61 +96,25 @@ def arguments():
     return parser.parse_args()
 
 
-def python_with_redis():
-    folder = CACHE / "bench-redis-py"
-    python = folder / "bin/python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-    if subprocess.run([python, "-c", "import redis, hiredis"], capture_output=True, check=False).returncode != 0:
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-    return python
-
-
-class Side:
-    """A process that does so many operations as a line says, and answers how long they took."""
-
-    def __init__(self, command):
-        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-        self.first_line = self.read_line()
-        self.rates = {"add": [], "get": []}
-
-    def read_line(self):
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{self.process.args[0]} ended early")
-        return line.strip()
-
-    def run(self, what, count, keep):
-        self.process.stdin.write(f"{what} {count}\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.read_line())
-        if keep:
-            self.rates[what].append(count / answer["seconds"])
-
-    def end(self):
-        self.process.stdin.close()
-        if self.process.wait() != 0:
-            sys.exit(f"{self.process.args[0]} failed")
-
-
 def main():
     options = arguments()
-    python = python_with_redis()
+    python = python_with("bench-redis-py", PACKAGES)
     with tempfile.TemporaryDirectory() as folder:
         ours = Side([options.program, folder, options.in_flight])
         reference = Side([python, "-c", WORKER, *ours.first_line.split(), options.in_flight])
+        figures = {(side, what): Figures() for side in (reference, ours) for what in ("add", "get")}
         for round_number in range(options.rounds + 1):
             for what in ("add", "get"):
                 for side in (reference, ours):
-                    side.run(what, options.count, keep=round_number > 0)
+                    answer = side.run(what, options.count)
+                    if round_number > 0:
+                        figures[side, what].add(options.count, answer)
         reference.end()
         ours.end()
     for what in ("add", "get"):
-        mine, theirs = statistics.median(ours.rates[what]), statistics.median(reference.rates[what])
-        print(json.dumps({"case": f"redis_python_{what}_{options.in_flight}", "ours": mine, "reference": theirs,
-                          "ratio": mine / theirs, "unit": "ops/s",
-                          "note": f"redis-py asyncio with hiredis, pipelines of {options.in_flight}"}), flush=True)
+        print_result(f"redis_python_{what}_{options.in_flight}", figures[ours, what].rates,
+                     figures[reference, what].rates, "ops/s",
+                     f"redis-py asyncio with hiredis, pipelines of {options.in_flight}")
 
 
 if __name__ == "__main__":

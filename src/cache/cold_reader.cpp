@@ -1,12 +1,11 @@
 #include "cache/cold_reader.hpp"
 
-#include "cache/cached_messages.hpp"
+#include "cache/ask_history.hpp"
 
 #include <whisperstore/core/error.hpp>
 
 #include <boost/asio/this_coro.hpp>
 
-#include <exception>
 #include <new>
 #include <utility>
 
@@ -31,11 +30,7 @@ public:
         store_.install(bootstrap_, std::move(history));
         bootstrap_.reset();
     }
-    void fail(StorageError error)
-    {
-        const std::string what = "the history of channel '" + bootstrap_->channel_id() + "' cannot be read: ";
-        store_.fail(std::exchange(bootstrap_, nullptr), error.prefixed(what));
-    }
+    void fail(StorageError error) { store_.fail(std::exchange(bootstrap_, nullptr), std::move(error)); }
     const std::string& channel_id() const noexcept { return bootstrap_->channel_id(); }
 
 private:
@@ -133,18 +128,13 @@ awaitable<void> ColdReader::bootstrap(std::shared_ptr<ColdReader> self, std::sha
 {
     std::optional<StorageError> failure;
     try {
-        awaitable<std::vector<UniversalMessage>> reading =
-            (*history)(running->channel_id(), self->bootstrap_limit_, std::move(context));
-        std::vector<UniversalMessage> messages = co_await std::move(reading);
-        running->install(cached_history(running->channel_id(), std::move(messages), self->bootstrap_limit_));
+        ChannelStore::Messages messages =
+            co_await ask_history(running->channel_id(), self->bootstrap_limit_, std::move(history), std::move(context));
+        running->install(std::move(messages));
     } catch (const StorageError& error) {
         failure = error;
     } catch (const std::bad_alloc&) {
         failure = StorageError(StorageErrc::resource_exhausted, "out of memory");
-    } catch (const std::exception& error) {
-        failure = StorageError(StorageErrc::unavailable, error.what());
-    } catch (...) {
-        failure = StorageError(StorageErrc::unavailable, "the history source threw something that is no exception");
     }
     if (failure)
         running->fail(*failure);

@@ -1,7 +1,7 @@
 #pragma once
 // What the operations of every graph backend have in common around their work.
 
-#include "core/failure.hpp"
+#include "core/named.hpp"
 
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/error.hpp>
@@ -13,17 +13,6 @@
 #include <vector>
 
 namespace whisperstore::graph {
-
-/// Whatever `work` throws becomes a StorageError that names the backend and the operation; both outlive the work.
-template <typename T>
-awaitable<T> named(std::string_view backend, std::string_view operation, awaitable<T> work)
-{
-    try {
-        co_return co_await std::move(work);
-    } catch (...) {
-        rethrow_as_storage_error(backend, operation);
-    }
-}
 
 /// As named(), but names that a layer below has given already are replaced: those of a driver say nothing here.
 template <typename T>

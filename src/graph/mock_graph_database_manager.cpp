@@ -226,7 +226,7 @@ awaitable<void> MockGraphDatabaseManager::initialize(OperationContext context)
 {
     if (open_.load())
         co_return;
-    co_await graph::named(database_->database_type(), "initialize", ensure_schema(database_, std::move(context)));
+    co_await named(database_->database_type(), "initialize", ensure_schema(database_, std::move(context)));
     open_ = true;
 }
 
@@ -241,10 +241,10 @@ awaitable<void> MockGraphDatabaseManager::create_user_node(std::string user_id, 
 {
     constexpr auto operation = "create_user_node";
     const Database database = begin(operation, context);
-    co_await graph::named(
-        database->database_type(), operation,
-        put_nodes(database, graph::one_node(NodeRef::user(std::move(user_id)), std::string(), std::move(properties)),
-                  std::move(context)));
+    co_await named(database->database_type(), operation,
+                   put_nodes(database,
+                             graph::one_node(NodeRef::user(std::move(user_id)), std::string(), std::move(properties)),
+                             std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::create_memory_node(std::string memory_id, std::string content,
@@ -252,7 +252,7 @@ awaitable<void> MockGraphDatabaseManager::create_memory_node(std::string memory_
 {
     constexpr auto operation = "create_memory_node";
     const Database database = begin(operation, context);
-    co_await graph::named(
+    co_await named(
         database->database_type(), operation,
         put_nodes(database,
                   graph::one_node(NodeRef::memory(std::move(memory_id)), std::move(content), std::move(properties)),
@@ -264,18 +264,16 @@ awaitable<void> MockGraphDatabaseManager::create_node(NodeRef node, std::string 
 {
     constexpr auto operation = "create_node";
     const Database database = begin(operation, context);
-    co_await graph::named(database->database_type(), operation,
-                          put_nodes(database,
-                                    graph::one_node(std::move(node), std::move(content), std::move(properties)),
-                                    std::move(context)));
+    co_await named(database->database_type(), operation,
+                   put_nodes(database, graph::one_node(std::move(node), std::move(content), std::move(properties)),
+                             std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::create_nodes(std::vector<GraphNode> nodes, OperationContext context)
 {
     constexpr auto operation = "create_nodes";
     const Database database = begin(operation, context);
-    co_await graph::named(database->database_type(), operation,
-                          put_nodes(database, std::move(nodes), std::move(context)));
+    co_await named(database->database_type(), operation, put_nodes(database, std::move(nodes), std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::create_relationship(std::string from_node, std::string to_node,
@@ -284,11 +282,11 @@ awaitable<void> MockGraphDatabaseManager::create_relationship(std::string from_n
 {
     constexpr auto operation = "create_relationship";
     const Database database = begin(operation, context);
-    co_await graph::named(database->database_type(), operation,
-                          put_edges(database,
-                                    graph::one_relationship(std::move(from_node), std::move(to_node),
-                                                            std::move(relationship_type), std::move(properties)),
-                                    std::move(context)));
+    co_await named(database->database_type(), operation,
+                   put_edges(database,
+                             graph::one_relationship(std::move(from_node), std::move(to_node),
+                                                     std::move(relationship_type), std::move(properties)),
+                             std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::create_relationships(std::vector<Relationship> relationships,
@@ -296,8 +294,8 @@ awaitable<void> MockGraphDatabaseManager::create_relationships(std::vector<Relat
 {
     constexpr auto operation = "create_relationships";
     const Database database = begin(operation, context);
-    co_await graph::named(database->database_type(), operation,
-                          put_edges(database, std::move(relationships), std::move(context)));
+    co_await named(database->database_type(), operation,
+                   put_edges(database, std::move(relationships), std::move(context)));
 }
 
 awaitable<std::vector<ConnectedMemory>>
@@ -306,7 +304,7 @@ MockGraphDatabaseManager::find_connected_memories(std::string user_id, std::stri
 {
     constexpr auto operation = "find_connected_memories";
     const Database database = begin(operation, context);
-    co_return co_await graph::named(
+    co_return co_await named(
         database->database_type(), operation,
         find(database, std::move(user_id), std::move(context_words), max_depth, limit, std::move(context)));
 }
@@ -318,16 +316,16 @@ awaitable<RelationshipNetwork> MockGraphDatabaseManager::get_user_relationship_n
 {
     constexpr auto operation = "get_user_relationship_network";
     const Database database = begin(operation, context);
-    co_return co_await graph::named(database->database_type(), operation,
-                                    network(database, std::move(user_id), max_depth, limit, std::move(context)));
+    co_return co_await named(database->database_type(), operation,
+                             network(database, std::move(user_id), max_depth, limit, std::move(context)));
 }
 
 awaitable<bool> MockGraphDatabaseManager::delete_node(NodeRef node, OperationContext context)
 {
     constexpr auto operation = "delete_node";
     const Database database = begin(operation, context);
-    co_return co_await graph::named(database->database_type(), operation,
-                                    remove(database, std::move(node), std::move(context)));
+    co_return co_await named(database->database_type(), operation,
+                             remove(database, std::move(node), std::move(context)));
 }
 
 awaitable<GraphPart> MockGraphDatabaseManager::export_part(std::string from, std::int64_t limit,
@@ -335,23 +333,22 @@ awaitable<GraphPart> MockGraphDatabaseManager::export_part(std::string from, std
 {
     constexpr auto operation = "export_part";
     const Database database = begin(operation, context);
-    co_return co_await graph::named(database->database_type(), operation,
-                                    read_part(database, std::move(from), limit, std::move(context)));
+    co_return co_await named(database->database_type(), operation,
+                             read_part(database, std::move(from), limit, std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::import_part(GraphPart part, OperationContext context)
 {
     constexpr auto operation = "import_part";
     const Database database = begin(operation, context);
-    co_await graph::named(database->database_type(), operation,
-                          write_part(database, std::move(part), std::move(context)));
+    co_await named(database->database_type(), operation, write_part(database, std::move(part), std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::ping(OperationContext context)
 {
     constexpr auto operation = "ping";
     const Database database = begin(operation, context);
-    co_await graph::named(database->database_type(), operation, touch(database, std::move(context)));
+    co_await named(database->database_type(), operation, touch(database, std::move(context)));
 }
 
 std::vector<std::string> MockGraphDatabaseManager::endpoints() const { return database_->endpoints(); }

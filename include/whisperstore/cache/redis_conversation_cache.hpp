@@ -94,7 +94,7 @@ private:
 ///  - resource_exhausted: `maxmemory` is reached and nothing may be evicted; nothing was changed;
 ///  - authentication, permission: see REDIS_USERNAME and REDIS_PASSWORD;
 ///  - corrupt, version_mismatch: what is stored is damaged, or of a newer whisperstore.
-class RedisConversationCache final : public ConversationCacheManager
+class RedisConversationCache : public ConversationCacheManager
 {
 public:
     /// \throws StorageError invalid_argument naming the setting. Does not connect.
@@ -133,8 +133,12 @@ public:
     std::string get_trouble() const override;
     RedisCacheLevels levels() const;
 
-    std::string_view cache_type() const noexcept override { return "redis"; }
+    std::string_view cache_type() const noexcept override;
+    /// The nodes it was told of; health() has those that a cluster was found to have.
     std::vector<std::string> endpoints() const override;
+
+protected:
+    RedisConversationCache(CacheConfig config, bool cluster);
 
 private:
     const std::shared_ptr<redis::RedisCache> impl_;

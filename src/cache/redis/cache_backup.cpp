@@ -48,7 +48,9 @@ awaitable<std::uint64_t> RedisCache::backup(Self self, std::filesystem::path fil
     context.check_deadline(self->backend(), "backup_cache");
     const std::shared_ptr<Client> client = self->client();
     std::shared_ptr<CacheArchiveWriter> archive;
-    std::function<void()> open = [&] { archive = std::make_shared<CacheArchiveWriter>(file, self->backend()); };
+    std::function<void()> open = [&] {
+        archive = std::make_shared<CacheArchiveWriter>(file, std::string(self->backend()));
+    };
     co_await sqlite::run_on_thread(std::move(open), context);
     std::uint64_t count = 0;
     for (std::size_t bucket = 0; bucket < ChannelKeys::buckets; ++bucket) {
@@ -87,7 +89,7 @@ awaitable<std::uint64_t> RedisCache::restore(Self self, std::filesystem::path fi
 {
     context.check_deadline(self->backend(), "restore_cache");
     const std::shared_ptr<Client> client = self->client();
-    const auto archive = std::make_shared<CacheArchiveReader>(std::move(file), self->backend());
+    const auto archive = std::make_shared<CacheArchiveReader>(std::move(file), std::string(self->backend()));
     std::function<void()> open = [&] { archive->open(); };
     co_await blocking(archive, std::move(open), context);
     std::uint64_t count = 0;

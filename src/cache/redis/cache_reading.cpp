@@ -1,5 +1,5 @@
 // Reading a channel: from Redis, and where it is cold from the history.
-#include "cache/cached_messages.hpp"
+#include "cache/ask_history.hpp"
 #include "cache/redis/redis_cache.hpp"
 
 #include <whisperstore/core/error.hpp>
@@ -133,37 +133,6 @@ private:
     Readings& readings_;
     std::shared_ptr<Bootstrap> bootstrap_;
 };
-
-/// What a history source threw, as one of the errors its callers know.
-StorageError history_error(const std::string& channel)
-{
-    const std::string what = "the history of channel '" + channel + "' cannot be read: ";
-    try {
-        throw;
-    } catch (const StorageError& error) {
-        return error.prefixed(what);
-    } catch (const std::bad_alloc&) {
-        return StorageError(StorageErrc::resource_exhausted, what + "out of memory");
-    } catch (const std::exception& error) {
-        return StorageError(StorageErrc::unavailable, what + error.what());
-    } catch (...) {
-        return StorageError(StorageErrc::unavailable, what + "the history source threw something that is no exception");
-    }
-}
-
-awaitable<RedisCache::Messages> ask_history(const std::string& channel, std::size_t limit,
-                                            std::shared_ptr<const HistorySource> history, OperationContext context)
-{
-    std::optional<StorageError> failure;
-    try {
-        awaitable<std::vector<UniversalMessage>> reading = (*history)(channel, limit, std::move(context));
-        std::vector<UniversalMessage> messages = co_await std::move(reading);
-        co_return cached_history(channel, std::move(messages), limit);
-    } catch (...) {
-        failure = history_error(channel);
-    }
-    throw *failure;
-}
 
 } // namespace
 

@@ -49,8 +49,11 @@ awaitable<void> Client::open(std::shared_ptr<Client> self, OperationContext cont
         asio::post(self->loop_.executor(), [self, job = std::move(job)] {
             if (!job->begin())
                 return;
+            const auto call = std::static_pointer_cast<Call>(job);
+            if (self->stopped_)
+                return call->fail(closed_error());
             self->listen();
-            self->openings_.push_back(std::static_pointer_cast<Call>(job));
+            self->openings_.push_back(call);
             if (!self->options_->cluster)
                 self->node(self->options_->endpoints().front(), false);
             else
@@ -188,6 +191,7 @@ void Client::abort(const std::shared_ptr<Call>& call)
 
 void Client::close_here()
 {
+    stopped_ = true;
     for (const auto& opening : std::exchange(openings_, {}))
         opening->fail(closed_error());
     drain();
@@ -504,7 +508,7 @@ void Client::check_openings()
 
 void Client::look_for_topology()
 {
-    if (!options_->cluster)
+    if (!options_->cluster || stopped_)
         return;
     const auto now = Clock::now();
     if (topology_pending_ ? now - topology_asked_ < topology_limit : now - topology_asked_ < topology_pause)
@@ -523,6 +527,8 @@ void Client::look_for_topology()
 
 void Client::ask_for_topology(const Node& node, bool shards)
 {
+    if (stopped_)
+        return;
     topology_asked_ = Clock::now();
     topology_pending_ = true;
     const std::uint64_t number = ++topology_number_;
@@ -570,8 +576,8 @@ void Client::schedule_topology()
 
 void Client::take_topology(SlotMap map)
 {
-    if (map.covered() == 0)
-        return; // a node that knows nothing yet, or was thrown out
+    if (stopped_ || map.covered() == 0)
+        return; // it covers nothing: a node that knows nothing yet, or was thrown out
     slots_ = std::move(map);
     std::vector<std::string> known = slots_.nodes();
     for (auto entry = nodes_.begin(); entry != nodes_.end();) {

@@ -134,6 +134,7 @@ private:
     bool delivery_posted_ = false;
     bool flush_comes_ = false;
     bool available_ = false;
+    bool stopped_ = false; ///< what was posted before the end begins nothing any more
     bool retry_armed_ = false;
     Clock::time_point topology_asked_{};
     bool topology_pending_ = false;

@@ -9,13 +9,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace whisperstore::redis {
 
 struct Options
 {
-    std::string backend; ///< "redis" or "redis_cluster", named in errors
+    std::string_view backend; ///< "redis" or "redis_cluster", a literal: named in errors
     bool cluster = false;
 
     std::vector<HostPort> nodes; ///< of a cluster: some of them

@@ -34,8 +34,6 @@ public:
     static awaitable<void> cleanup(Self self);
     /// Does not wait for anybody's coroutine.
     void close();
-    /// Closes all but what runs in the background, which the caller lets go.
-    std::shared_ptr<Background> close_client();
     void set_history_source(HistorySource source);
 
     static awaitable<Messages> get(Self self, std::string channel, std::int64_t limit,
@@ -51,9 +49,11 @@ public:
     RedisCacheLevels levels() const;
     std::string trouble() const;
     std::vector<std::string> endpoints() const { return options_->endpoints(); }
-    const std::string& backend() const noexcept { return options_->backend; }
+    std::string_view backend() const noexcept { return options_->backend; }
 
 private:
+    /// Closes all but what runs in the background, which the caller lets go.
+    std::shared_ptr<Background> close_client();
     struct Query
     {
         std::string channel;

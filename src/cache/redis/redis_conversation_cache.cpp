@@ -1,5 +1,5 @@
 #include "cache/redis/redis_cache.hpp"
-#include "core/failure.hpp"
+#include "core/named.hpp"
 
 #include <whisperstore/cache/redis_conversation_cache.hpp>
 
@@ -9,40 +9,32 @@ namespace whisperstore {
 
 namespace {
 
-constexpr std::string_view backend = "redis";
-
-std::shared_ptr<redis::RedisCache> make(const CacheConfig& config)
+std::shared_ptr<redis::RedisCache> make(const CacheConfig& config, bool cluster)
 {
     try {
-        return std::make_shared<redis::RedisCache>(config, false);
+        return std::make_shared<redis::RedisCache>(config, cluster);
     } catch (const StorageError& error) {
-        throw error.within(backend, "create");
-    }
-}
-
-/// Names backend and operation in what it throws.
-template <typename T>
-awaitable<T> named(std::string_view operation, awaitable<T> work)
-{
-    try {
-        co_return co_await std::move(work);
-    } catch (...) {
-        rethrow_as_storage_error(backend, operation);
+        throw error.within(cluster ? "redis_cluster" : "redis", "create");
     }
 }
 
 } // namespace
 
-RedisConversationCache::RedisConversationCache(CacheConfig config) : impl_(make(config)) {}
+RedisConversationCache::RedisConversationCache(CacheConfig config) : RedisConversationCache(std::move(config), false) {}
+
+RedisConversationCache::RedisConversationCache(CacheConfig config, bool cluster) : impl_(make(config, cluster)) {}
 
 RedisConversationCache::~RedisConversationCache() { impl_->close(); }
 
 awaitable<void> RedisConversationCache::initialize(OperationContext context)
 {
-    return named("initialize", redis::RedisCache::initialize(impl_, std::move(context)));
+    return named(impl_->backend(), "initialize", redis::RedisCache::initialize(impl_, std::move(context)));
 }
 
-awaitable<void> RedisConversationCache::cleanup() { return named("cleanup", redis::RedisCache::cleanup(impl_)); }
+awaitable<void> RedisConversationCache::cleanup()
+{
+    return named(impl_->backend(), "cleanup", redis::RedisCache::cleanup(impl_));
+}
 
 void RedisConversationCache::set_history_source(HistorySource source) { impl_->set_history_source(std::move(source)); }
 
@@ -51,43 +43,48 @@ RedisConversationCache::get_conversation_context(std::string channel_id, std::in
                                                  std::optional<std::int64_t> exclude_message_id,
                                                  OperationContext context)
 {
-    return named("get_conversation_context",
+    return named(impl_->backend(), "get_conversation_context",
                  redis::RedisCache::get(impl_, std::move(channel_id), limit, exclude_message_id, std::move(context)));
 }
 
 awaitable<void> RedisConversationCache::add_message(std::string channel_id, UniversalMessage message,
                                                     OperationContext context)
 {
-    return named("add_message",
+    return named(impl_->backend(), "add_message",
                  redis::RedisCache::add(impl_, std::move(channel_id), std::move(message), std::move(context)));
 }
 
 awaitable<bool> RedisConversationCache::remove_message(std::string channel_id, std::int64_t message_id,
                                                        OperationContext context)
 {
-    return named("remove_message",
+    return named(impl_->backend(), "remove_message",
                  redis::RedisCache::remove(impl_, std::move(channel_id), message_id, std::move(context)));
 }
 
 awaitable<void> RedisConversationCache::clear_channel_cache(std::string channel_id, OperationContext context)
 {
-    return named("clear_channel_cache", redis::RedisCache::clear(impl_, std::move(channel_id), std::move(context)));
+    return named(impl_->backend(), "clear_channel_cache",
+                 redis::RedisCache::clear(impl_, std::move(channel_id), std::move(context)));
 }
 
 awaitable<CacheStats> RedisConversationCache::get_cache_stats(OperationContext context)
 {
-    return named("get_cache_stats", redis::RedisCache::stats(impl_, std::move(context)));
+    return named(impl_->backend(), "get_cache_stats", redis::RedisCache::stats(impl_, std::move(context)));
 }
 
 awaitable<std::uint64_t> RedisConversationCache::backup_cache(std::filesystem::path file, OperationContext context)
 {
-    return named("backup_cache", redis::RedisCache::backup(impl_, std::move(file), std::move(context)));
+    return named(impl_->backend(), "backup_cache",
+                 redis::RedisCache::backup(impl_, std::move(file), std::move(context)));
 }
 
 awaitable<std::uint64_t> RedisConversationCache::restore_cache(std::filesystem::path file, OperationContext context)
 {
-    return named("restore_cache", redis::RedisCache::restore(impl_, std::move(file), std::move(context)));
+    return named(impl_->backend(), "restore_cache",
+                 redis::RedisCache::restore(impl_, std::move(file), std::move(context)));
 }
+
+std::string_view RedisConversationCache::cache_type() const noexcept { return impl_->backend(); }
 
 RedisCacheHealth RedisConversationCache::health() const { return impl_->health(); }
 
