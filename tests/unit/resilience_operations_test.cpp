@@ -123,6 +123,8 @@ TEST(DecoratedOperations, Cache)
         {"remove_message c1 5", [](C& c) { EXPECT_TRUE(run(c.remove_message("c1", 5))); }},
         {"clear_channel_cache c1", [](C& c) { run(c.clear_channel_cache("c1")); }, true},
         {"get_cache_stats", [](C& c) { run(c.get_cache_stats()); }, true},
+        {"backup_cache /b", [](C& c) { EXPECT_EQ(run(c.backup_cache("/b")), 3U); }},
+        {"restore_cache /b", [](C& c) { EXPECT_EQ(run(c.restore_cache("/b")), 3U); }},
     };
     check_operations<FakeCache, C>(cases);
 }
