@@ -334,7 +334,7 @@ TEST(Archive, ManyRowsComeInPieces)
     EXPECT_EQ(pieces, 3U);
 }
 
-TEST(Archive, AYearZeroIsBeforeChristToPostgresql)
+TEST(Archive, AYearZeroIsKept)
 {
     test::TestDirectory directory;
     PortableTable table = album_table();
@@ -351,7 +351,7 @@ TEST(Archive, AYearZeroIsBeforeChristToPostgresql)
     archive::ArchiveReader reader;
     reader.open(directory / "archive", "test");
     reader.select(table, {"name"});
-    EXPECT_EQ(reader.read().front()[0], "0001-12-31T23:59:59.000001Z BC");
+    EXPECT_EQ(reader.read().front()[0], "0000-12-31T23:59:59.000001Z");
     EXPECT_TRUE(reader.read().empty());
 }
 

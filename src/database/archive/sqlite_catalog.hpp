@@ -12,7 +12,7 @@ namespace whisperstore::archive {
 /// chosen by what is in the column.
 /// \param left_out takes the tables that have no place in another database (virtual ones). Null: for such a table it
 /// throws StorageError unsupported naming it.
-std::vector<PortableTable> read_tables(sqlite::Connection& connection, std::vector<LeftOut>* left_out);
+std::vector<PortableTable> read_tables(sqlite::Connection& connection, std::vector<LeftOut>* left_out = nullptr);
 
 /// Adds to `left_out` what `tables` do not say: views, triggers of the application, CHECKs, and indexes of expressions
 /// or of a part of the rows.
