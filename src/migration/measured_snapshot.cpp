@@ -82,6 +82,18 @@ awaitable<Rows> MeasuredSnapshot::next()
     co_return std::move(*rows);
 }
 
+awaitable<bool> MeasuredSnapshot::write_file(std::filesystem::path file, int page_size)
+{
+    const bool written = co_await inner_->write_file(std::move(file), page_size);
+    if (!written)
+        co_return false;
+    for (const PortableTable& table : contents_.tables) {
+        MigratedItem item = co_await measure(inner_, table, read_, context_);
+        items_.insert_or_assign(table.name, std::move(item));
+    }
+    co_return true;
+}
+
 const MigratedItem* MeasuredSnapshot::find(std::string_view table) const noexcept
 {
     const auto found = items_.find(table);

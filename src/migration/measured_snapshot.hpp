@@ -39,10 +39,8 @@ public:
     awaitable<std::uint64_t> count(PortableTable table) override { return inner_->count(std::move(table)); }
     awaitable<void> select(PortableTable table, std::vector<std::string> columns) override;
     awaitable<Rows> next() override;
-    awaitable<bool> write_file(std::filesystem::path file, int page_size) override
-    {
-        return inner_->write_file(std::move(file), page_size);
-    }
+    /// All tables are read besides.
+    awaitable<bool> write_file(std::filesystem::path file, int page_size) override;
     awaitable<void> close() override { return inner_->close(); }
 
     /// Of a table whose rows were all read; none of one that nobody has read.

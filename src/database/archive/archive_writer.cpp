@@ -85,9 +85,11 @@ void ArchiveWriter::insert(const PortableTable& table, const Rows& rows)
     }
 }
 
-void ArchiveWriter::complete(const Contents& contents)
+void ArchiveWriter::create_indexes(const std::vector<PortableTable>& tables, bool of_the_schema)
 {
-    for (const PortableTable& table : contents.tables)
+    for (const PortableTable& table : tables) {
+        if ((core_table(table) != nullptr) != of_the_schema)
+            continue;
         for (const std::string& sql : render(table, SqlDialect::sqlite).indexes) {
             try {
                 connection_->prepare_once(sql).run();
@@ -95,8 +97,16 @@ void ArchiveWriter::complete(const Contents& contents)
                 throw about(table, error);
             }
         }
+    }
+}
+
+void ArchiveWriter::complete(const Contents& contents)
+{
+    // In the order in which they are made where an application adds tables to a new database.
+    create_indexes(contents.tables, true);
     for (const std::string& sql : render_rules(contents.tables, SqlDialect::sqlite))
         connection_->prepare_once(sql).run();
+    create_indexes(contents.tables, false);
     for (const auto& [table, id] : contents.last_ids) {
         // There is a row for a table that has rows.
         sqlite::Statement remove = connection_->prepare("DELETE FROM sqlite_sequence WHERE name = ?1 AND seq <= ?2");

@@ -44,6 +44,8 @@ public:
     void stop() noexcept { stopper_.stop(); }
 
 private:
+    /// Those of tables of the portable schema, or of the others.
+    void create_indexes(const std::vector<PortableTable>& tables, bool of_the_schema);
     void check();
 
     std::optional<sqlite::PartialFile> partial_;

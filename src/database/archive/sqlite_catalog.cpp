@@ -200,8 +200,9 @@ std::vector<PortableTable> read_tables(sqlite::Connection& connection, std::vect
     std::vector<PortableTable> tables;
     // Shadow tables are the inside of a virtual one.
     sqlite::Statement names = connection.prepare(
-        "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual', 'shadow') AND "
-        "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> ?1 ORDER BY name");
+        "SELECT l.name, l.type FROM pragma_table_list l JOIN sqlite_schema s ON s.type = 'table' AND s.name = l.name "
+        "WHERE l.schema = 'main' AND l.type IN ('table', 'virtual', 'shadow') AND l.name NOT LIKE 'sqlite\\_%' ESCAPE "
+        "'\\' AND l.name <> ?1 ORDER BY s.rowid");
     names.bind_text(1, definitions_table);
     while (names.step()) {
         PortableTable table;
@@ -221,9 +222,12 @@ std::vector<PortableTable> read_tables(sqlite::Connection& connection, std::vect
         tables.push_back(std::move(table));
     }
     resolve_foreign_keys(tables);
-    // Parents before children, for the keys of the portable schema are looked at with each row.
+    // Parents before children, for the keys of the portable schema are looked at with each row; and its versions first,
+    // as they are in a new database.
     const Schema& schema = WhisperEngineSchema::get_core_schema();
     const auto rank = [&](const PortableTable& table) {
+        if (table.name == "schema_migrations")
+            return std::ptrdiff_t(-1);
         const Table* core = schema.find(table.name);
         return core ? core - schema.tables.data() : static_cast<std::ptrdiff_t>(schema.tables.size());
     };

@@ -8,7 +8,7 @@
 
 namespace whisperstore::archive {
 
-/// All of them, those of the portable schema first and in its order. Types that SQLite leaves open (NUMERIC, none) are
+/// All of them, those of the portable schema first and in its order, then the others as they were made. Types that SQLite leaves open (NUMERIC, none) are
 /// chosen by what is in the column.
 /// \param left_out takes the tables that have no place in another database (virtual ones). Null: for such a table it
 /// throws StorageError unsupported naming it.

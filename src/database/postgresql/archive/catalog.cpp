@@ -20,7 +20,7 @@ SELECT c.relname::text AS name,
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
 WHERE c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM pg_depend e
     WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
-ORDER BY c.relname::text COLLATE "C")";
+ORDER BY c.oid)";
 
 // A domain is as its type: what it forbids the other database need not.
 constexpr std::string_view columns_sql = R"(

@@ -27,12 +27,12 @@ struct SourceTable
 
 struct SourceTables
 {
-    std::vector<SourceTable> tables; ///< the ordinary ones, by name; extensions' are not among them
+    std::vector<SourceTable> tables; ///< the ordinary ones, as they were made; extensions' are not among them
     std::vector<archive::LeftOut> left_out;
 };
 awaitable<SourceTables> read_source_tables(Lease& lease, OperationContext context);
 
-/// Names of the ordinary tables, sorted.
+/// Names of the ordinary tables, in the order in which they were made.
 awaitable<std::vector<std::string>> table_names(Lease& lease, OperationContext context);
 
 /// The columns of a table that COPY … FROM fills: generated ones are not among them.
