@@ -1,4 +1,5 @@
 #include "core/hash.hpp"
+#include "database/archive/database_snapshot.hpp"
 
 #include <whisperstore/core/version.hpp>
 #include <whisperstore/database/abstract_database_adapter.hpp>
@@ -138,6 +139,18 @@ awaitable<void> AbstractDatabaseAdapter::migrate_schema(std::vector<Migration> m
             throw error.prefixed("migration " + migration.version + ": ").within(database_type(), "migrate_schema");
         }
     }
+}
+
+awaitable<std::shared_ptr<DatabaseSnapshot>> AbstractDatabaseAdapter::open_snapshot(OperationContext)
+{
+    throw StorageError(StorageErrc::unsupported, "this database gives no snapshots to move").within(database_type(), "open_snapshot");
+    co_return nullptr;
+}
+
+awaitable<void> AbstractDatabaseAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot>, LoadOptions, OperationContext)
+{
+    throw StorageError(StorageErrc::unsupported, "this database takes no snapshots").within(database_type(), "load_snapshot");
+    co_return;
 }
 
 } // namespace whisperstore

@@ -1,5 +1,7 @@
 #include "core/failure.hpp"
+#include "database/archive/file_snapshot.hpp"
 #include "database/sqlite_archive.hpp"
+#include "database/sqlite_load.hpp"
 #include "database/sqlite_state.hpp"
 
 #include <whisperstore/database/sqlite_adapter.hpp>
@@ -350,6 +352,38 @@ awaitable<void> SQLiteAdapter::restore_database(std::filesystem::path backup_pat
         co_await store->exclusive(std::move(copy), std::move(context));
     } catch (...) {
         rethrow_as_storage_error(backend, "restore_database");
+    }
+}
+
+awaitable<std::shared_ptr<DatabaseSnapshot>> SQLiteAdapter::open_snapshot(OperationContext context)
+{
+    const auto impl = impl_;
+    const auto store = impl->store("open_snapshot");
+    context.check_deadline(backend, "open_snapshot");
+    try {
+        co_await impl->refuse_owner();
+        std::shared_ptr<DatabaseSnapshot> snapshot =
+            co_await archive::open_live_file(store->options().open, std::move(context));
+        store->commits().seen();
+        co_return snapshot;
+    } catch (...) {
+        rethrow_as_storage_error(backend, "open_snapshot");
+    }
+}
+
+awaitable<void> SQLiteAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options,
+                                             OperationContext context)
+{
+    const auto impl = impl_;
+    const auto store = impl->store("load_snapshot");
+    context.check_deadline(backend, "load_snapshot");
+    try {
+        co_await impl->refuse_owner();
+        if (store->read_only())
+            throw StorageError(StorageErrc::permission, "the database was opened read-only");
+        co_await load_into(store, std::move(from), std::move(options), std::move(context));
+    } catch (...) {
+        rethrow_as_storage_error(backend, "load_snapshot");
     }
 }
 

@@ -19,6 +19,9 @@ inline constexpr auto database_operations = numbered(std::array{
     Operation{"run_script", 0, Repeatable::yes, without_time_limits}, // the probe finds the first run's record
     Operation{"backup_database", 0, Repeatable::no, without_time_limits},
     Operation{"restore_database", 0, Repeatable::no, without_time_limits},
+    // A snapshot is for one reader; what a load took from it is gone.
+    Operation{"open_snapshot", 0, Repeatable::yes, without_time_limits},
+    Operation{"load_snapshot", 0, Repeatable::no, without_time_limits},
     Operation{"transaction.execute_query", 0, Repeatable::no, inside},
     Operation{"transaction.savepoint", 0, Repeatable::no, inside},
     Operation{"transaction.release", 0, Repeatable::no, inside},
