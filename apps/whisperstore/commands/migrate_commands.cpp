@@ -35,8 +35,8 @@ class Opened
 public:
     using Closing = awaitable<void> (Store::*)();
 
-    Opened(Runtime& runtime, std::shared_ptr<Store> store, Closing close)
-        : runtime_(runtime), store_(std::move(store)), close_(close)
+    Opened(Runtime& runtime, std::shared_ptr<Store> store, Closing closing)
+        : runtime_(runtime), store_(std::move(store)), close_(closing)
     {
     }
     ~Opened()

@@ -19,6 +19,11 @@ def started(name):
     return dict(line.split("=", 1) for line in lines)
 
 
+def quoted(value):
+    """As a file with settings has it."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 class MigrateTest(CommandTest):
     """A deployment of its own on the servers for each test, described by a file with settings."""
 
@@ -36,11 +41,11 @@ class MigrateTest(CommandTest):
         self.server.write_text("\n".join([
             "WHISPERENGINE_DATABASE_TYPE=postgresql", "POSTGRES_HOST=127.0.0.1",
             f"POSTGRES_PORT={self.postgresql['PRIMARY_PORT']}", f"POSTGRES_USER={self.postgresql['USER']}",
-            f"POSTGRES_PASSWORD='{self.postgresql['PASSWORD']}'", f"POSTGRES_DB={self.database}",
+            f"POSTGRES_PASSWORD={quoted(self.postgresql['PASSWORD'])}", f"POSTGRES_DB={self.database}",
             "WHISPERENGINE_VECTOR_DB_TYPE=http_qdrant", f"QDRANT_URL={self.qdrant_url}",
             f"QDRANT_API_KEY={self.qdrant['API_KEY']}",
             "WHISPERENGINE_CACHE_TYPE=redis", "REDIS_HOST=127.0.0.1", f"REDIS_PORT={self.redis['SINGLE']}",
-            f"REDIS_PASSWORD='{self.redis['PASSWORD']}'", f"REDIS_KEY_PREFIX=cli-{mark}",
+            f"REDIS_PASSWORD={quoted(self.redis['PASSWORD'])}", f"REDIS_KEY_PREFIX=cli-{mark}",
             "WHISPERENGINE_GRAPH_DB_TYPE=neo4j", "NEO4J_HOST=127.0.0.1", f"NEO4J_PORT={self.neo4j['PORT']}",
             f"NEO4J_PASSWORD={self.neo4j['PASSWORD']}", f"NEO4J_NAMESPACE=cli-{mark}",
             "WHISPERENGINE_EMBEDDING_TYPE=none", ""]), encoding="utf-8")
@@ -110,7 +115,7 @@ class ToServersAndBack(MigrateTest):
         self.assertIn("Moved the database from sqlite to postgresql, verified", text)
         self.assertIn("messages", text)
         file = self.folder / "copy.db"
-        back = self.text("migrate", "database", "--from", url, "--to", f"sqlite://{file}")
+        back = self.text("migrate", "database", "--from", url, "--to", f"sqlite:///{file}")
         self.assertIn("Moved the database from postgresql to sqlite, verified", back)
         self.assertTrue(file.exists())
 
