@@ -232,21 +232,22 @@ private:
             out.line(compact(event));
             return;
         }
-        std::string headline = report.dry_run         ? "Would move the " + what
-                               : report.already_there ? "Nothing to do, the target has the " + what + " already"
-                                                      : "Moved the " + what;
-        headline.append(" from ").append(report.source).append(" to ").append(report.target);
-        if (!report.dry_run)
-            headline.append(report.verified ? ", verified" : ", not verified")
-                .append(", in ")
-                .append(duration(report.seconds));
+        const std::string way = " from " + report.source + " to " + report.target;
+        std::string headline;
+        if (report.already_there)
+            headline = "The target has the " + what + " already" + way + ", nothing is to be done";
+        else if (report.dry_run)
+            headline = "Would move the " + what + way;
+        else
+            headline = "Moved the " + what + way + (report.verified ? ", verified, in " : ", not verified, in ") +
+                       duration(report.seconds);
         out.line(headline);
         Table table(invocation_.terminal(), "  ");
         table.column("").column("", Align::right).column("", Align::right).column("");
         for (const MigratedItem& item : report.items)
             table.row({Cell(item.name), Cell(counted(item.rows, "row")),
                        Cell(item.bytes > 0 ? file_size(item.bytes) : std::string()),
-                       Cell(item.content_hash.substr(0, 12), Tone::quiet)});
+                       Cell(item.rows > 0 ? item.content_hash.substr(0, 12) : std::string(), Tone::quiet)});
         table.print(out);
         for (const UnmovedItem& item : report.not_moved)
             out.line("  not moved: " + one_line(item.name) + ": " + one_line(item.reason));
@@ -280,9 +281,11 @@ void add_migrate_commands(CLI::App& program, Selected& selected)
             ->excludes(merge);
         command->add_flag("--dry-run", options->dry_run, "Only say what would be moved");
         command->add_flag("--no-verify", options->no_verify, "Do not read the target and compare it afterwards");
-        command->footer("A PLACE is " + std::string(migration_place_forms) +
-                        ".\nA target that holds something else is refused. After an interruption the same command "
-                        "goes on.");
+        command->footer("A PLACE is a folder with local stores, a file with settings (KEY=VALUE lines), or\n"
+                        "the URL of one store: sqlite:///FILE, postgresql://…, qdrant+http://…,\n"
+                        "chroma+http://…, redis://…, neo4j://…, bolt://…\n"
+                        "A target that holds something else is refused. After an interruption the same\n"
+                        "command goes on.");
         command->callback([&selected, options, action] {
             selected.action = [options, action](Invocation& invocation) {
                 Migrate work(invocation, *options);

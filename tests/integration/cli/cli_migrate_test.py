@@ -3,13 +3,16 @@
 import json
 import os
 import pathlib
+import random
+import re
 import signal
 import subprocess
+import time
 import unittest
 import urllib.request
 import uuid
 
-from cli_support import EXISTS, INTERRUPTED, LIMIT, NOT_FOUND, USAGE, CommandTest
+from cli_support import CONVERSATION, CONVERSATION_VECTORS, EXISTS, INTERRUPTED, LIMIT, NOT_FOUND, USAGE, CommandTest
 
 
 def started(name):
@@ -172,6 +175,77 @@ class Interrupted(MigrateTest):
         report = self.events("vectors", "--to", self.server)[1]["vector_db"]
         self.assertTrue(report["verified"])
         self.assertEqual(self.hashes(report)["user_memories"][0], 4000)
+
+
+class Killed(MigrateTest):
+    """kill -9 at any moment: what has arrived is the source's, and the same command completes it. A run of all tests kills
+    each migration four times; WHISPERSTORE_ALL_ROUNDS a hundred times."""
+
+    ROUNDS = 100 if os.environ.get("WHISPERSTORE_ALL_ROUNDS") else 4
+
+    def setUp(self):
+        super().setUp()
+        messages, vectors = self.write_messages(1500)
+        self.text("import", messages, "--embeddings", vectors)
+        self.chance = random.Random(os.urandom(8))
+
+    def place(self, kind, number):
+        """A target that nothing was moved to yet."""
+        if kind == "folder":
+            return self.folder / f"target-{number}" / "."
+        text = self.server.read_text(encoding="utf-8")
+        for name in ("QDRANT_URL", "NEO4J_NAMESPACE", "REDIS_KEY_PREFIX"):
+            text = re.sub(f"^({name}=.*)$", rf"\1-{number}", text, flags=re.MULTILINE)
+        file = self.folder / f"server-{number}.env"
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    def kill_often(self, layer, kind, component):
+        outcomes = {"untouched or in part": 0, "complete": 0}
+        began = time.monotonic()
+        expected = self.hashes(self.events(layer, "--to", self.place(kind, "whole"))[1][component])
+        duration = time.monotonic() - began
+        for number in range(self.ROUNDS):
+            place = self.place(kind, number)
+            process = self.start("migrate", layer, "--to", place)
+            try:
+                process.wait(timeout=self.chance.uniform(0, duration))
+            except subprocess.TimeoutExpired:
+                process.kill()
+            process.wait(timeout=LIMIT)
+            report = self.events(layer, "--to", place)[1][component]  # refused if anything else were there
+            self.assertTrue(report["verified"])
+            self.assertEqual(self.hashes(report), expected)
+            outcomes["complete" if report["already_there"] else "untouched or in part"] += 1
+        print(f"{layer} to {kind}: {self.ROUNDS} kills within {duration:.2f} s: {outcomes}", flush=True)
+
+    def test_vectors_to_files(self):
+        self.kill_often("vectors", "folder", "vector_db")
+
+    def test_vectors_to_a_server(self):
+        self.kill_often("vectors", "server", "vector_db")
+
+    def test_graph_to_a_server(self):
+        self.kill_often("graph", "server", "graph")
+
+    def test_a_replacement_is_the_old_or_the_new(self):
+        new = self.hashes(self.events("vectors", "--to", self.folder / "new" / ".")[1]["vector_db"])
+        target = self.folder / "replaced" / "."
+        self.text("--data-dir", target, "import", CONVERSATION, "--embeddings", CONVERSATION_VECTORS)
+        old = self.hashes(self.events("vectors", "--from", target, "--to", self.folder / "old" / ".")[1]["vector_db"])
+        seen = set()
+        for number in range(self.ROUNDS):
+            source = self.data if number % 2 == 0 else self.folder / "old" / "."
+            process = self.start("migrate", "vectors", "--from", source, "--to", target, "--replace")
+            try:
+                process.wait(timeout=self.chance.uniform(0, 1))
+            except subprocess.TimeoutExpired:
+                process.kill()
+            process.wait(timeout=LIMIT)
+            there = self.hashes(self.events("vectors", "--from", target, "--to", self.place("folder", number))[1]["vector_db"])
+            self.assertIn(there, [old, new])
+            seen.add("old" if there == old else "new")
+        print(f"replaced: {self.ROUNDS} kills, seen {sorted(seen)}", flush=True)
 
 
 if __name__ == "__main__":
