@@ -12,6 +12,8 @@
 
 #include <whisperstore/migration/storage_migration_manager.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <utility>
@@ -25,7 +27,9 @@ using vector_archive::StoredCollection;
 using vector_server::RestoreSource;
 
 constexpr std::string_view backend = "migration";
-constexpr std::size_t documents_at_once = 512; // as many as RestoreSource gives
+constexpr std::size_t documents_at_once = 512;
+// Servers get them in batches, several of which are under way at once.
+constexpr std::size_t documents_stored_at_once = 2048;
 
 std::vector<std::string> ids_of(const std::vector<VectorDocument>& documents)
 {
@@ -187,10 +191,14 @@ private:
         co_await target_.create_collection(collection.name, collection.config, context_);
         const bool compare = target_counts_[collection.name] > 0;
         ContentHash hash;
-        while (true) {
-            std::vector<VectorDocument> documents = co_await RestoreSource::next(archive_, collection, context_);
-            if (documents.empty())
-                break;
+        bool more = true;
+        while (more) {
+            std::vector<VectorDocument> documents;
+            while (more && documents.size() < documents_stored_at_once) {
+                std::vector<VectorDocument> some = co_await RestoreSource::next(archive_, collection, context_);
+                more = !some.empty();
+                std::move(some.begin(), some.end(), std::back_inserter(documents));
+            }
             for (const VectorDocument& document : documents)
                 migration::add_document(hash, document);
             const std::size_t count = documents.size();
