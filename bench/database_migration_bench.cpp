@@ -54,9 +54,9 @@ void fill(AbstractDatabaseAdapter& database, std::int64_t rows)
         queries.push_back(query(add_user, params(arg(numbered("user-", i)))));
     std::mt19937_64 numbers(7);
     for (std::int64_t i = 0; i < rows; ++i) {
-        queries.push_back(query(add_conversation,
-                                params(arg(numbered("user-", i % users)), arg(numbered("channel-", i % 64)),
-                                       arg(text_of(numbers, 300)), arg(text_of(numbers, 210)), arg(i % 1000))));
+        queries.push_back(
+            query(add_conversation, params(arg(numbered("user-", i % users)), arg(numbered("channel-", i % 64)),
+                                           arg(text_of(numbers, 300)), arg(text_of(numbers, 210)), arg(i % 1000))));
         if (queries.size() >= 10000 || i + 1 == rows) {
             blocking::run(database.execute_transaction(std::move(queries)));
             queries.clear();

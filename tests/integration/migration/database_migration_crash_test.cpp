@@ -1,4 +1,5 @@
-// A migrating process that is killed at any moment: the target is untouched or complete, and running it again completes.
+// A migrating process that is killed at any moment: the target is untouched or complete, and running it again
+// completes.
 #include "integration/migration/migration_stores.hpp"
 #include "support/child_process.hpp"
 

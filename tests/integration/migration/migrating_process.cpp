@@ -2,8 +2,8 @@
 //
 //   migrating_process SOURCE_URL TARGET_URL refuse|replace|merge
 //
-// Prints "begin" before it reads the source, "copied" when the target has everything, then its report as a line of JSON;
-// or "error" and the code of a StorageError.
+// Prints "begin" before it reads the source, "copied" when the target has everything, then its report as a line of
+// JSON; or "error" and the code of a StorageError.
 
 #include <whisperstore/core/blocking.hpp>
 #include <whisperstore/core/error.hpp>
