@@ -143,13 +143,15 @@ awaitable<void> AbstractDatabaseAdapter::migrate_schema(std::vector<Migration> m
 
 awaitable<std::shared_ptr<DatabaseSnapshot>> AbstractDatabaseAdapter::open_snapshot(OperationContext)
 {
-    throw StorageError(StorageErrc::unsupported, "this database gives no snapshots to move").within(database_type(), "open_snapshot");
+    throw StorageError(StorageErrc::unsupported, "this database gives no snapshots to move")
+        .within(database_type(), "open_snapshot");
     co_return nullptr;
 }
 
 awaitable<void> AbstractDatabaseAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot>, LoadOptions, OperationContext)
 {
-    throw StorageError(StorageErrc::unsupported, "this database takes no snapshots").within(database_type(), "load_snapshot");
+    throw StorageError(StorageErrc::unsupported, "this database takes no snapshots")
+        .within(database_type(), "load_snapshot");
     co_return;
 }
 

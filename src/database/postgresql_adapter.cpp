@@ -100,7 +100,8 @@ awaitable<std::shared_ptr<DatabaseSnapshot>> PostgreSQLAdapter::open_snapshot(Op
     return Operations::open_snapshot(impl_->operations, std::move(context));
 }
 
-awaitable<void> PostgreSQLAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options, OperationContext context)
+awaitable<void> PostgreSQLAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options,
+                                                 OperationContext context)
 {
     return Operations::load_snapshot(impl_->operations, std::move(from), std::move(options), std::move(context));
 }

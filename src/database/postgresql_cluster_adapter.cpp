@@ -178,7 +178,8 @@ awaitable<std::shared_ptr<DatabaseSnapshot>> PostgreSQLClusterAdapter::open_snap
     return Operations::open_snapshot(impl_->operations, std::move(context));
 }
 
-awaitable<void> PostgreSQLClusterAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options, OperationContext context)
+awaitable<void> PostgreSQLClusterAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options,
+                                                        OperationContext context)
 {
     return Operations::load_snapshot(impl_->operations, std::move(from), std::move(options), std::move(context));
 }

@@ -9,7 +9,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-#include <sqlite3.h>
 
 namespace whisperstore {
 
@@ -341,13 +340,7 @@ awaitable<void> SQLiteAdapter::restore_database(std::filesystem::path backup_pat
         std::function<void()> interrupt = [stopper] { stopper->stop(); };
         co_await sqlite::run_on_thread(std::move(check), context, std::move(interrupt));
         std::function<void(sqlite::Connection&)> copy = [archive](sqlite::Connection& live) {
-            try {
-                sqlite::copy_database(*archive->connection, live);
-            } catch (const StorageError& error) {
-                throw sqlite::commit_error(error);
-            }
-            // The log now holds the whole database. If it cannot be emptied yet, it will be later.
-            sqlite3_wal_checkpoint_v2(live.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+            take_over(*archive->connection, live);
         };
         co_await store->exclusive(std::move(copy), std::move(context));
     } catch (...) {

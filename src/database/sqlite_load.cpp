@@ -3,8 +3,7 @@
 #include "database/archive/archive_load.hpp"
 #include "database/archive/archive_reader.hpp"
 #include "database/archive/sqlite_catalog.hpp"
-
-#include <sqlite3.h>
+#include "database/sqlite_archive.hpp"
 
 #include <algorithm>
 
@@ -74,7 +73,7 @@ void refuse_rows(sqlite::Connection& live)
     for (const PortableTable& table : archive::read_tables(live, &left_out)) {
         std::string sql = "SELECT EXISTS (SELECT 1 FROM " + quote_identifier(table.name);
         if (table.name == "schema_migrations")
-            sql += " WHERE version NOT LIKE '" + WhisperEngineSchema::get_core_schema().name + ".%'";
+            sql += " WHERE version NOT GLOB '" + WhisperEngineSchema::get_core_schema().name + ".*'";
         if (live.query_int(sql + ")") != 0)
             filled += (filled.empty() ? "" : ", ") + table.name;
     }
@@ -87,13 +86,12 @@ void replace_by(sqlite::Connection& live, const std::filesystem::path& file, boo
     if (only_if_empty)
         refuse_rows(live);
     const std::unique_ptr<sqlite::Connection> staged = sqlite::open_for_check(file, live.options().backend);
-    try {
-        sqlite::copy_database(*staged, live);
-    } catch (const StorageError& error) {
-        throw sqlite::commit_error(error);
-    }
-    // The log now holds the whole database. If it cannot be emptied yet, it will be later.
-    sqlite3_wal_checkpoint_v2(live.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    const std::string encoding = staged->query_text("PRAGMA encoding");
+    if (encoding != live.query_text("PRAGMA encoding"))
+        throw StorageError(StorageErrc::version_mismatch,
+                           "the texts would be in " + encoding + " and those of the database are in " +
+                               live.query_text("PRAGMA encoding") + ", which cannot be changed while it is open");
+    take_over(*staged, live);
 }
 
 /// Merging from an attached database.
@@ -140,8 +138,8 @@ private:
     {
         bool makes_core = false;
         for (const PortableTable& table : contents_.tables) {
-            sqlite::Statement found = live_.prepare(
-                "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE");
+            sqlite::Statement found =
+                live_.prepare("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE");
             found.bind_text(1, table.name);
             if (found.step())
                 continue;
@@ -217,11 +215,14 @@ private:
     void advance(const std::string& table, std::int64_t id)
     {
         const std::string sequences = "main.sqlite_sequence";
-        sqlite::Statement update = live_.prepare_once("UPDATE " + sequences + " SET seq = ?2 WHERE name = ?1 AND seq < ?2");
+        sqlite::Statement update =
+            live_.prepare_once("UPDATE " + sequences + " SET seq = ?2 WHERE name = ?1 AND seq < ?2");
         update.bind_text(1, table).bind(2, id).run();
-        sqlite::Statement add = live_.prepare_once(
-            "INSERT INTO " + sequences + " (name, seq) SELECT name, ?2 FROM main.sqlite_schema WHERE type = 'table' AND "
-            "name = ?1 AND NOT EXISTS (SELECT 1 FROM " + sequences + " WHERE name = ?1)");
+        sqlite::Statement add =
+            live_.prepare_once("INSERT INTO " + sequences +
+                               " (name, seq) SELECT name, ?2 FROM main.sqlite_schema WHERE type = 'table' AND "
+                               "name = ?1 AND NOT EXISTS (SELECT 1 FROM " +
+                               sequences + " WHERE name = ?1)");
         add.bind_text(1, table).bind(2, id).run();
     }
 

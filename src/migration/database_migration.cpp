@@ -1,4 +1,3 @@
-#include "core/failure.hpp"
 #include "migration/measured_snapshot.hpp"
 #include "migration/portable_rows.hpp"
 
@@ -71,9 +70,9 @@ LoadMode mode_of(ExistingData existing) noexcept
 StorageError difference(const MigratedItem& source, const std::string& target_hash, std::uint64_t target_rows)
 {
     return StorageError(StorageErrc::corrupt, "the table " + source.name + " differs: the source has " +
-                                                  std::to_string(source.rows) + " rows of hash " +
-                                                  source.content_hash + ", the target " + std::to_string(target_rows) +
-                                                  " of hash " + target_hash);
+                                                  std::to_string(source.rows) + " rows of hash " + source.content_hash +
+                                                  ", the target " + std::to_string(target_rows) + " of hash " +
+                                                  target_hash);
 }
 
 /// Looks at the rows of a merge before it is committed.
@@ -173,11 +172,33 @@ private:
             throw StorageError(StorageErrc::already_exists,
                                "the target has other rows already, in " + filled +
                                    ": merge the source into it, or replace it (--merge, --replace)");
+        const std::string lost = what_would_be_lost(there->contents());
+        if (!report_.already_there && options_.existing == ExistingData::refuse && !lost.empty())
+            throw StorageError(StorageErrc::already_exists,
+                               "the target has what the source has not, and would lose it: " + lost +
+                                   "; merge the source into it, or replace it (--merge, --replace)");
+    }
+
+    /// What else is in the target besides the portable schema and tables of the source.
+    std::string what_would_be_lost(const archive::Contents& target) const
+    {
+        const archive::Contents& source = from_->contents();
+        std::string names;
+        for (const PortableTable& table : target.tables)
+            if (!core_table(table) && std::none_of(source.tables.begin(), source.tables.end(),
+                                                   [&](const PortableTable& one) { return one.name == table.name; }))
+                names.append(names.empty() ? "" : ", ").append("the table ").append(table.name);
+        for (const archive::LeftOut& one : target.left_out)
+            if (std::none_of(source.left_out.begin(), source.left_out.end(),
+                             [&](const archive::LeftOut& other) { return other.name == one.name; }))
+                names.append(names.empty() ? "" : ", ").append(one.name);
+        return names;
     }
 
     /// Where there are as many rows as in the source: whether they are the same.
     awaitable<void> compare(Snapshot there)
     {
+        const PieceRead read = progress("verify");
         std::vector<MigratedItem> items;
         for (const PortableTable& table : contents_.tables) {
             const MigratedItem source = co_await measure(from_, table, PieceRead(), context_);
@@ -187,7 +208,7 @@ private:
                 continue;
             if (!target)
                 co_return;
-            const MigratedItem found = co_await measure(there, table, PieceRead(), context_);
+            const MigratedItem found = co_await measure(there, table, read, context_);
             if (found != source)
                 co_return;
         }

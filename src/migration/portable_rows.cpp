@@ -26,7 +26,10 @@ bool fits(PortableType type, ValueKind kind) noexcept
     }
 }
 
-std::string_view name_of(PortableType type) noexcept { return type == PortableType::blob ? "blobs" : "texts or numbers"; }
+std::string_view name_of(PortableType type) noexcept
+{
+    return type == PortableType::blob ? "blobs" : "texts or numbers";
+}
 
 /// As it is written into a column of texts.
 class NumberText

@@ -150,7 +150,7 @@ TEST(PortableTable, KeepsWhatAnApplicationAddedToTheSchema)
     writer.finish(contents);
     archive::ArchiveReader reader;
     reader.open(directory / "archive", "test");
-    EXPECT_TRUE(reader.tables()[0] == users);
+    EXPECT_TRUE(reader.tables()[1] == users);
     const TableStatements in_postgresql = render(users, SqlDialect::postgresql);
     EXPECT_EQ(in_postgresql.create.size(), 3U);
     EXPECT_EQ(in_postgresql.foreign_keys.size(), 1U);

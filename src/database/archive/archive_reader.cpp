@@ -118,6 +118,7 @@ void ArchiveReader::write_file(const std::filesystem::path& file, int page_size)
     }
     sqlite::Connection copy(std::move(options)); // anew, for the pages said that it is in write-ahead logging
     const sqlite::Stopper::Scope scope(copying_, copy);
+    mark(copy);
     if (pages == page_size)
         return;
     copy.execute("PRAGMA page_size=" + std::to_string(page_size));

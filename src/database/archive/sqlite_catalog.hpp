@@ -8,8 +8,8 @@
 
 namespace whisperstore::archive {
 
-/// All of them, those of the portable schema first and in its order, then the others as they were made. Types that SQLite leaves open (NUMERIC, none) are
-/// chosen by what is in the column.
+/// All of them, those of the portable schema first and in its order, then the others as they were made. Types that
+/// SQLite leaves open (NUMERIC, none) are chosen by what is in the column.
 /// \param left_out takes the tables that have no place in another database (virtual ones). Null: for such a table it
 /// throws StorageError unsupported naming it.
 std::vector<PortableTable> read_tables(sqlite::Connection& connection, std::vector<LeftOut>* left_out = nullptr);

@@ -157,8 +157,7 @@ awaitable<std::uint64_t> Lease::copy_in(std::string sql, std::function<awaitable
     co_await ask(source, piece);
     while (state->stage != CopyState::Stage::ended) {
         const std::exception_ptr refused = piece.refused;
-        awaitable<void> sending =
-            copy_piece(state, std::move(piece.bytes), !piece.more, refused != nullptr, context);
+        awaitable<void> sending = copy_piece(state, std::move(piece.bytes), !piece.more, refused != nullptr, context);
         if (!piece.more) {
             co_await std::move(sending);
             if (refused)

@@ -84,8 +84,8 @@ TEST(DatabaseMigration, ThereAndBackGivesTheSameDump)
     const std::string again = after.dump();
     const auto [here, there] = std::mismatch(dump.begin(), dump.end(), again.begin(), again.end());
     const auto place = static_cast<std::size_t>(here - dump.begin());
-    EXPECT_TRUE(again == dump) << "from byte " << place << " on: " << dump.substr(place, 200) << "\nand then: "
-                               << again.substr(std::min(place, again.size()), 200);
+    EXPECT_TRUE(again == dump) << "from byte " << place << " on: " << dump.substr(place, 200)
+                               << "\nand then: " << again.substr(std::min(place, again.size()), 200);
 }
 
 // ---- what the target holds already
@@ -105,7 +105,8 @@ protected:
     void fill_target() const
     {
         target.query("INSERT INTO users (user_id, username) VALUES ('u', 'old'), ('w', 'stays')");
-        target.query("INSERT INTO conversations (id, user_id, channel_id, message_content) VALUES (3, 'w', 'c', 'old')");
+        target.query(
+            "INSERT INTO conversations (id, user_id, channel_id, message_content) VALUES (3, 'w', 'c', 'old')");
     }
     std::string users() const
     {
@@ -143,6 +144,18 @@ TEST_P(Existing, OtherRowsAreNotTouchedUnasked)
     EXPECT_EQ(users(), "u=old w=stays ");
 }
 
+TEST_P(Existing, WhatElseTheTargetHasIsNotLostUnasked)
+{
+    target.script("CREATE TABLE prepared (id BIGINT PRIMARY KEY); CREATE VIEW seen AS SELECT id FROM prepared");
+    const StorageError error = error_of([&] { migrate(source, target); });
+    EXPECT_EQ(error.errc(), StorageErrc::already_exists);
+    EXPECT_NE(std::string(error.message()).find("the table prepared, the view seen"), std::string::npos)
+        << error.what();
+    EXPECT_EQ(target.value("SELECT count(*) FROM seen"), "0");
+    EXPECT_TRUE(migrate(source, target, with(ExistingData::merge)).verified);
+    EXPECT_EQ(target.value("SELECT count(*) FROM seen"), "0");
+}
+
 TEST_P(Existing, ReplacingTakesEverythingOrLeavesEverything)
 {
     fill_target();
@@ -176,7 +189,8 @@ TEST_P(Existing, MergingReplacesWhatHasTheSameKey)
     EXPECT_EQ(users(), "u=moved v=new w=stays ");
     EXPECT_EQ(target.value("SELECT count(*) FROM conversations"), "2");
     EXPECT_EQ(target.value("SELECT note FROM notes WHERE id = 2"), "two");
-    EXPECT_EQ(next_id(target, "INSERT INTO conversations (user_id, channel_id, message_content) VALUES ('w', 'c', '')"), 6);
+    EXPECT_EQ(next_id(target, "INSERT INTO conversations (user_id, channel_id, message_content) VALUES ('w', 'c', '')"),
+              6);
     // Again, into tables that refer to each other, and where nothing is left to do but what others have changed.
     target.query("UPDATE notes SET note = 'changed'");
     EXPECT_TRUE(migrate(source, target, with(ExistingData::merge)).verified);
@@ -231,7 +245,8 @@ TEST_P(Existing, ADeadlineLeavesTheTargetAsItWas)
     OperationContext context;
     context.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
     EXPECT_STORAGE_ERROR(
-        run(manager.migrate_database(source.adapter(), target.adapter(), with(ExistingData::replace), context)), timeout);
+        run(manager.migrate_database(source.adapter(), target.adapter(), with(ExistingData::replace), context)),
+        timeout);
     EXPECT_EQ(users(), "u=old w=stays ");
 }
 
@@ -259,8 +274,8 @@ TEST(DatabaseMigration, NamesWhatOnlySqliteUnderstands)
     source.query("INSERT INTO words VALUES ('some text')");
     const MigrationStore target("postgresql");
     const MigrationReport report = migrate(source, target);
-    for (const char* name : {"CHECKs of the table t", "the index part", "the view seen", "the virtual table words",
-                             "the trigger told"})
+    for (const char* name :
+         {"CHECKs of the table t", "the index part", "the view seen", "the virtual table words", "the trigger told"})
         EXPECT_TRUE(names(report.not_moved, name)) << name;
     EXPECT_EQ(report.not_moved.size(), 5U);
     EXPECT_EQ(target.value("SELECT x FROM t"), "z");
@@ -275,19 +290,21 @@ TEST(DatabaseMigration, NamesWhatOnlyPostgresqlUnderstands)
 {
     const MigrationStore source("postgresql");
     source.make_schema();
-    source.script("CREATE TYPE mood AS ENUM ('calm', 'wild'); "
-                  "CREATE TABLE t (id uuid PRIMARY KEY, price numeric(20,5) CHECK (price > 0), feeling mood, doc jsonb, "
-                  "twice bigint GENERATED ALWAYS AS (2) STORED, list int[]); "
-                  "CREATE VIEW seen AS SELECT price FROM t; CREATE INDEX part ON t (price) WHERE price > 1; "
-                  "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'; "
-                  "CREATE TABLE parts (id int) PARTITION BY LIST (id)");
-    source.query("INSERT INTO t VALUES ('00000000-0000-0000-0000-00000000000a', 12345678901234.50000, 'wild', '{\"b\": 1}', "
-                 "DEFAULT, '{1,2}')");
+    source.script(
+        "CREATE TYPE mood AS ENUM ('calm', 'wild'); "
+        "CREATE TABLE t (id uuid PRIMARY KEY, price numeric(20,5) CHECK (price > 0), feeling mood, doc jsonb, "
+        "twice bigint GENERATED ALWAYS AS (2) STORED, list int[]); "
+        "CREATE VIEW seen AS SELECT price FROM t; CREATE INDEX part ON t (price) WHERE price > 1; "
+        "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'; "
+        "CREATE TABLE parts (id int) PARTITION BY LIST (id)");
+    source.query(
+        "INSERT INTO t VALUES ('00000000-0000-0000-0000-00000000000a', 12345678901234.50000, 'wild', '{\"b\": 1}', "
+        "DEFAULT, '{1,2}')");
     const MigrationStore target("sqlite");
     const MigrationReport report = migrate(source, target);
     EXPECT_TRUE(report.verified);
-    for (const char* name : {"the table parts", "the type mood", "the view seen", "the index part", "the function one()",
-                             "the constraint t.t_price_check"})
+    for (const char* name : {"the table parts", "the type mood", "the view seen", "the index part",
+                             "the function one()", "the constraint t.t_price_check"})
         EXPECT_TRUE(names(report.not_moved, name)) << name;
     EXPECT_EQ(report.not_moved.size(), 6U);
     EXPECT_EQ(target.value("SELECT price FROM t"), "12345678901234.50000");

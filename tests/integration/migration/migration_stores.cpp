@@ -90,8 +90,8 @@ void fill_with_conversations(const MigrationStore& store)
         const auto text = [&](const char* key) { return std::string(message.at(key).as_string()); };
         const std::string user = text("user_id");
         if (users.insert(user).second)
-            queries.push_back(query("INSERT INTO users (user_id, username) VALUES (?, ?)",
-                                    params(arg(user), arg(text("username")))));
+            queries.push_back(
+                query("INSERT INTO users (user_id, username) VALUES (?, ?)", params(arg(user), arg(text("username")))));
         const Timestamp time = parse_timestamp(text("timestamp"));
         queries.push_back(query("INSERT INTO conversations (user_id, channel_id, message_content, timestamp, "
                                 "response_time_ms) VALUES (?, ?, ?, ?, ?)",
@@ -99,9 +99,8 @@ void fill_with_conversations(const MigrationStore& store)
                                        arg(static_cast<std::int64_t>(line.size())))));
         queries.push_back(query("INSERT INTO messages (message_id, channel_id, user_id, username, content, timestamp) "
                                 "VALUES (?, ?, ?, ?, ?, ?)",
-                                params(arg(message.at("message_id").to_number<std::int64_t>()),
-                                       arg(text("channel_id")), arg(user), arg(text("username")), arg(text("content")),
-                                       arg(timestamp(time)))));
+                                params(arg(message.at("message_id").to_number<std::int64_t>()), arg(text("channel_id")),
+                                       arg(user), arg(text("username")), arg(text("content")), arg(timestamp(time)))));
         if (queries.size() > 3000)
             flush(store, queries);
     }
@@ -120,8 +119,19 @@ CREATE TABLE "tree" ("id" INTEGER PRIMARY KEY AUTOINCREMENT, "parent" BIGINT, "n
 CREATE INDEX "tree by name" ON "tree" ("name" DESC, "parent"))sql");
     const std::int64_t least = std::numeric_limits<std::int64_t>::min();
     const std::int64_t most = std::numeric_limits<std::int64_t>::max();
-    const std::string texts[] = {"", " ", "\\.", "\\N", "NULL", "a\tb\nc\r\nd\\n", "it's \"q\" \\", "\x01\x7f", "😀 𝔘𝔫𝔦",
-                                 "{ \"a\" : 1,\t\"a\":2, \"b\":1.0e5 }", "\u00e9 e\u0301", "\ufeffbom", ","};
+    const std::string texts[] = {"",
+                                 " ",
+                                 "\\.",
+                                 "\\N",
+                                 "NULL",
+                                 "a\tb\nc\r\nd\\n",
+                                 "it's \"q\" \\",
+                                 "\x01\x7f",
+                                 "😀 𝔘𝔫𝔦",
+                                 "{ \"a\" : 1,\t\"a\":2, \"b\":1.0e5 }",
+                                 "\u00e9 e\u0301",
+                                 "\ufeffbom",
+                                 ","};
     std::vector<Query> queries;
     std::int64_t number = 0;
     for (const std::string& text : texts) {
@@ -150,8 +160,9 @@ CREATE INDEX "tree by name" ON "tree" ("name" DESC, "parent"))sql");
     queries.push_back(query("INSERT INTO keyless VALUES ('NaN', 'infinity', 0, 0, '', x'')"));
     queries.push_back(query("INSERT INTO keyless VALUES (9e999, '-infinity', 1, -9223372036854775808, ' ', x'00')"));
     queries.push_back(query("INSERT INTO keyless VALUES (-9e999, NULL, NULL, 9223372036854775807, NULL, NULL)"));
-    queries.push_back(query("INSERT INTO keyless VALUES (5e-324, NULL, NULL, NULL, 'twice', NULL), "
-                            "(5e-324, NULL, NULL, NULL, 'twice', NULL), (1.7976931348623157e308, NULL, 0, 1, '1', x'5c')"));
+    queries.push_back(
+        query("INSERT INTO keyless VALUES (5e-324, NULL, NULL, NULL, 'twice', NULL), "
+              "(5e-324, NULL, NULL, NULL, 'twice', NULL), (1.7976931348623157e308, NULL, 0, 1, '1', x'5c')"));
     queries.push_back(query("INSERT INTO cycle_a VALUES (1, NULL), (2, NULL)"));
     queries.push_back(query("INSERT INTO cycle_b VALUES (10, 1), (11, 2)"));
     queries.push_back(query("UPDATE cycle_a SET b = id + 9"));

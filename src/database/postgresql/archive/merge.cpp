@@ -84,7 +84,8 @@ private:
         const QueryResult keys = co_await lease_.execute(
             "SELECT c.relname::text AS child, r.relname::text AS parent, format('ALTER TABLE %I ALTER CONSTRAINT %I ', "
             "c.relname, k.conname) AS change, CASE WHEN NOT k.condeferrable THEN 'NOT DEFERRABLE' WHEN k.condeferred "
-            "THEN 'DEFERRABLE INITIALLY DEFERRED' ELSE 'DEFERRABLE INITIALLY IMMEDIATE' END AS now FROM pg_constraint k "
+            "THEN 'DEFERRABLE INITIALLY DEFERRED' ELSE 'DEFERRABLE INITIALLY IMMEDIATE' END AS now FROM pg_constraint "
+            "k "
             "JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = "
             "current_schema() JOIN pg_class r ON r.oid = k.confrelid WHERE k.contype = 'f' AND k.conparentid = 0",
             Parameters(), context_);
@@ -111,10 +112,10 @@ private:
             throw StorageError(StorageErrc::unsupported,
                                "the table " + table.name + " of this database cannot be merged into");
         if (found->second.table.primary_key != table.primary_key)
-            throw StorageError(StorageErrc::unsupported,
-                               "the table " + table.name + " has the primary key (" +
-                                   quote_identifiers(found->second.table.primary_key) + ") here and (" +
-                                   quote_identifiers(table.primary_key) + ") there: rows cannot be matched");
+            throw StorageError(StorageErrc::unsupported, "the table " + table.name + " has the primary key (" +
+                                                             quote_identifiers(found->second.table.primary_key) +
+                                                             ") here and (" + quote_identifiers(table.primary_key) +
+                                                             ") there: rows cannot be matched");
         return found->second;
     }
 

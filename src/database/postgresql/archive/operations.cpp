@@ -68,8 +68,7 @@ awaitable<void> Operations::load_snapshot(std::shared_ptr<Operations> self, std:
         if (options.mode == LoadMode::merge)
             position = co_await merge_content(lease, std::move(from), std::move(options), context);
         else
-            position =
-                co_await replace_content(lease, std::move(from), options.mode == LoadMode::into_empty, context);
+            position = co_await replace_content(lease, std::move(from), options.mode == LoadMode::into_empty, context);
         router->wrote(context, position);
     } catch (...) {
         rethrow_as_storage_error(self->backend_, "load_snapshot");

@@ -105,13 +105,13 @@ void read_left_out(archive::Contents& contents)
         const std::string_view behind = name.substr(name.find('.') + 1);
         return known.contains(name) || known.contains(behind.substr(0, behind.find('(')));
     };
-    static const std::set<std::string, std::less<>> own{"type",         "function", "view", "materialized view",
-                                                        "trigger",      "policy",   "index"};
+    static const std::set<std::string, std::less<>> own{"type",    "function", "view", "materialized view",
+                                                        "trigger", "policy",   "index"};
     for (const archive::Definition& one : contents.definitions) {
         const bool is_own = own.contains(one.kind) && !is_known(one.name);
-        const bool is_rule = one.kind == "constraint" && !core.contains(one.name.substr(0, one.name.find('.'))) &&
-                             (one.sql.find(" CHECK (") != std::string::npos ||
-                              one.sql.find(" EXCLUDE ") != std::string::npos);
+        const bool is_rule =
+            one.kind == "constraint" && !core.contains(one.name.substr(0, one.name.find('.'))) &&
+            (one.sql.find(" CHECK (") != std::string::npos || one.sql.find(" EXCLUDE ") != std::string::npos);
         if (is_own || is_rule)
             contents.left_out.push_back(
                 archive::LeftOut{"the " + one.kind + " " + one.name, "it is written in PostgreSQL's SQL"});
@@ -150,8 +150,11 @@ class SchemaSnapshot final : public DatabaseSnapshot
 public:
     SchemaSnapshot(Lease lease, std::vector<SourceTable> sources, archive::Contents contents, std::string store,
                    OperationContext context)
-        : lease_(std::move(lease)), sources_(std::move(sources)), contents_(std::move(contents)),
-          store_(std::move(store)), context_(std::move(context))
+        : lease_(std::move(lease)),
+          sources_(std::move(sources)),
+          contents_(std::move(contents)),
+          store_(std::move(store)),
+          context_(std::move(context))
     {
     }
 
