@@ -448,6 +448,25 @@ awaitable<Lease> Operations::lease(std::shared_ptr<Operations> self, bool only_r
     }
 }
 
+awaitable<Lease> Operations::extra_connection(std::shared_ptr<Operations> self, OperationContext context)
+{
+    const auto router = self->router("lease");
+    Route route;
+    while (true) {
+        std::optional<StorageError> failure;
+        co_await router->choose_writer(route, context);
+        try {
+            Lease lease = co_await route.server->open_extra();
+            co_return lease;
+        } catch (const StorageError& error) {
+            failure = error;
+        }
+        const bool again = co_await router->again(route, *failure, true, context);
+        if (!again)
+            throw StorageError(*failure);
+    }
+}
+
 awaitable<void> Operations::on_writer(const std::shared_ptr<Router>& router, bool repeatable,
                                       const OperationContext& context,
                                       const std::function<awaitable<void>(Lease&)>& work)

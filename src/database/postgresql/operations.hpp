@@ -56,6 +56,8 @@ public:
                                             OperationContext context);
     /// A connection for bulk loads, backups and restores. Throws as the others do.
     static awaitable<Lease> lease(std::shared_ptr<Operations> self, bool only_reads, OperationContext context);
+    /// One to the server that takes writes, beside those of the pool.
+    static awaitable<Lease> extra_connection(std::shared_ptr<Operations> self, OperationContext context);
 
     /// Runs `work` on a connection to the server that takes writes; with `repeatable` again on another one where that
     /// was certainly not applied.
