@@ -199,11 +199,11 @@ std::vector<MigrationStep> steps_to_apply(const std::vector<KnownMigration>& kno
                                           const MigrationOptions& options)
 {
     const std::size_t end = options.to.empty() ? known.size() : place_of(known, options.to, order) + 1;
+    std::for_each(known.begin(), known.end(), refuse_changed);
     std::vector<MigrationStep> steps;
     for (std::size_t i = 0; i < known.size(); ++i) {
         const KnownMigration& one = known[i];
         const MigrationState state = one.status.state;
-        refuse_changed(one);
         if (state == MigrationState::begun && (!options.resume || !one.given))
             throw mismatch(title(one) + " has begun" +
                            (one.status.applied_at ? " at " + format_timestamp(*one.status.applied_at) : "") +

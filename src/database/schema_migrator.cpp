@@ -87,7 +87,10 @@ public:
         if (is_nothing_to_do(first_look))
             co_return std::vector<PlannedMigration>();
         std::function<void(const std::string&)> waits = [this](const std::string& holder) { tell_waiting(holder); };
-        const std::shared_ptr<void> lock = co_await database_.lock_migrations(std::move(waits), context_);
+        OperationContext waiting = context_;
+        if (options_.wait)
+            waiting = context_.limited_to(*options_.wait);
+        const std::shared_ptr<void> lock = co_await database_.lock_migrations(std::move(waits), std::move(waiting));
         TableDefinitions table = migrations_table(database_.dialect());
         co_await database_.create_tables(std::move(table), context_);
         // Another runner may have done it, or a part of it.

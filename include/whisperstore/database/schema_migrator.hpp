@@ -88,6 +88,8 @@ struct MigrationOptions
     bool allow_out_of_order = false;
     /// Run a script again that has begun without a transaction and did not end.
     bool resume = false;
+    /// How long to wait for another runner at most; none = as long as the deadline allows.
+    std::optional<std::chrono::milliseconds> wait;
     /// Called on the coroutine's executor; what it throws ends the run between two scripts.
     std::function<void(const MigrationProgress&)> progress;
 };

@@ -532,6 +532,7 @@ awaitable<void> Operations::run_script(std::shared_ptr<Operations> self, std::st
     const std::vector<std::string> commands = read_script(script);
     const std::function<awaitable<void>(Lease&)> work = [&](Lease& lease) -> awaitable<void> {
         std::vector<std::string> begin = one("BEGIN");
+        begin.emplace_back(notice_our_end);
         begin.emplace_back(schema_lock);
         co_await lease.run_commands(std::move(begin), false, context);
         const QueryResult known = co_await lease.execute(probe.sql, probe.params, context);
