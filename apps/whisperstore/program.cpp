@@ -43,6 +43,7 @@ void add_commands(CLI::App& program, Selected& selected)
     add_sql_command(program, selected);
     add_backup_commands(program, selected);
     add_migrate_commands(program, selected);
+    add_schema_commands(program, selected);
     add_completion_commands(program, selected);
 }
 
@@ -129,7 +130,9 @@ int guarded(bool json, const std::function<Exit()>& action)
         report_error(error, json);
         return static_cast<int>(exit_for(error.errc()));
     } catch (const Interrupted& interrupted) {
-        report_error(StorageError(StorageErrc::cancelled, "interrupted; what was under way is rolled back"), json);
+        const std::string outcome =
+            interrupted.outcome.empty() ? "what was under way is rolled back" : interrupted.outcome;
+        report_error(StorageError(StorageErrc::cancelled, "interrupted; " + outcome), json);
         return 128 + interrupted.signal;
     } catch (const OutputClosed&) {
         return static_cast<int>(Exit::output_closed);

@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <optional>
+#include <string>
 
 namespace whisperstore::cli {
 
@@ -18,6 +19,7 @@ namespace whisperstore::cli {
 struct Interrupted
 {
     int signal;
+    std::string outcome = {}; ///< what became of it; empty: it is rolled back
 };
 
 /// The io_context of the program. The first Ctrl-C cancels what runs, which then rolls back; a

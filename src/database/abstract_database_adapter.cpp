@@ -1,65 +1,12 @@
-#include "core/hash.hpp"
 #include "database/archive/database_snapshot.hpp"
+#include "database/migration_records.hpp"
+#include "database/migration_script.hpp"
 
 #include <whisperstore/core/version.hpp>
 #include <whisperstore/database/abstract_database_adapter.hpp>
+#include <whisperstore/database/schema_migrator.hpp>
 
 namespace whisperstore {
-
-namespace {
-
-constexpr std::string_view header = "-- version:";
-
-std::string_view trim(std::string_view text) noexcept
-{
-    constexpr std::string_view space = " \t\r";
-    const std::size_t begin = text.find_first_not_of(space);
-    if (begin == std::string_view::npos)
-        return {};
-    return text.substr(begin, text.find_last_not_of(space) - begin + 1);
-}
-
-Query migration_record(const Migration& migration, const std::string& checksum, std::int64_t milliseconds)
-{
-    return query(
-        "INSERT INTO schema_migrations (version, name, checksum, applied_at, execution_time_ms) "
-        "VALUES (?, ?, ?, ?, ?)",
-        params(arg(migration.version), arg(migration.name), arg(checksum), arg(timestamp(now())), arg(milliseconds)));
-}
-
-Query migration_probe(const std::string& version)
-{
-    return query("SELECT checksum, name FROM schema_migrations WHERE version = ?", params(arg(version)));
-}
-
-TableDefinitions migrations_table(SqlDialect dialect)
-{
-    TableDefinitions table;
-    for (auto& definition : WhisperEngineSchema::get_core_schema().render(dialect))
-        if (definition.first == "schema_migrations")
-            table.push_back(std::move(definition));
-    return table;
-}
-
-Migration from_script(std::string script)
-{
-    Migration migration;
-    const std::string_view first = std::string_view(script).substr(0, script.find('\n'));
-    if (first.starts_with(header)) {
-        const std::string_view facts = trim(first.substr(header.size()));
-        const std::size_t end = std::min(facts.find_first_of(" \t"), facts.size());
-        migration.version = facts.substr(0, end);
-        migration.name = trim(facts.substr(end));
-        if (migration.version.empty())
-            throw StorageError(
-                StorageErrc::invalid_argument,
-                "a migration script begins with '-- version:' but names none; write '-- version: 3 add topics'");
-    }
-    migration.script = std::move(script);
-    return migration;
-}
-
-} // namespace
 
 awaitable<void> AbstractDatabaseAdapter::setup_schema(Schema schema, OperationContext context)
 {
@@ -108,37 +55,14 @@ awaitable<void> AbstractDatabaseAdapter::migrate_schema(std::vector<std::string>
     std::vector<Migration> migrations;
     migrations.reserve(migration_scripts.size());
     for (std::string& script : migration_scripts)
-        migrations.push_back(from_script(std::move(script)));
+        migrations.push_back(migration_of_script(std::move(script)));
     co_await migrate_schema(std::move(migrations), std::move(context));
 }
 
 awaitable<void> AbstractDatabaseAdapter::migrate_schema(std::vector<Migration> migrations, OperationContext context)
 {
-    TableDefinitions table = migrations_table(dialect());
-    co_await create_tables(std::move(table), context);
-    for (Migration& migration : migrations) {
-        const std::string checksum = sha256_hex(migration.script);
-        if (migration.version.empty())
-            migration.version = "sha256:" + checksum.substr(0, 16);
-        Query probe = migration_probe(migration.version);
-        const QueryResult applied = co_await execute_query(probe.sql, probe.params, context);
-        if (applied.row_count > 0) {
-            if (applied.rows[0]["checksum"] != std::string_view(checksum))
-                throw StorageError(StorageErrc::version_mismatch,
-                                   "migration " + migration.version +
-                                       " was applied with another script; give a changed script a new version")
-                    .within(database_type(), "migrate_schema");
-            continue;
-        }
-        std::function<Query(std::int64_t)> record = [&migration, &checksum](std::int64_t milliseconds) {
-            return migration_record(migration, checksum, milliseconds);
-        };
-        try {
-            co_await run_script(migration.script, std::move(probe), std::move(record), context);
-        } catch (const StorageError& error) {
-            throw error.prefixed("migration " + migration.version + ": ").within(database_type(), "migrate_schema");
-        }
-    }
+    SchemaMigrator migrator(*this, std::move(migrations), MigrationOrder::as_given);
+    co_await migrator.apply(SchemaMigrationOptions(), std::move(context));
 }
 
 awaitable<std::shared_ptr<DatabaseSnapshot>> AbstractDatabaseAdapter::open_snapshot(OperationContext)

@@ -1,5 +1,6 @@
 #include "database/archive/database_snapshot.hpp"
 #include "database/postgresql/bulk_load.hpp"
+#include "database/postgresql/migrations.hpp"
 #include "database/postgresql/operations.hpp"
 
 #include <whisperstore/database/postgresql_adapter.hpp>
@@ -83,6 +84,17 @@ awaitable<void> PostgreSQLAdapter::run_script(std::string script, Query probe,
 {
     return Operations::run_script(impl_->operations, std::move(script), std::move(probe), std::move(record),
                                   std::move(context));
+}
+
+awaitable<void> PostgreSQLAdapter::run_statements(std::string script, OperationContext context)
+{
+    return postgresql::run_statements(impl_->operations, std::move(script), std::move(context));
+}
+
+awaitable<std::shared_ptr<void>>
+PostgreSQLAdapter::lock_migrations(std::function<void(const std::string& holder)> waits, OperationContext context)
+{
+    return postgresql::lock_migrations(impl_->operations, std::move(waits), std::move(context));
 }
 
 awaitable<void> PostgreSQLAdapter::backup_database(std::filesystem::path backup_path, OperationContext context)

@@ -1,6 +1,7 @@
 #include "database/archive/database_snapshot.hpp"
 #include "database/postgresql/bulk_load.hpp"
 #include "database/postgresql/cluster/cluster_router.hpp"
+#include "database/postgresql/migrations.hpp"
 #include "database/postgresql/operations.hpp"
 
 #include <whisperstore/database/postgresql_cluster_adapter.hpp>
@@ -161,6 +162,18 @@ awaitable<void> PostgreSQLClusterAdapter::run_script(std::string script, Query p
 {
     return Operations::run_script(impl_->operations, std::move(script), std::move(probe), std::move(record),
                                   std::move(context));
+}
+
+awaitable<void> PostgreSQLClusterAdapter::run_statements(std::string script, OperationContext context)
+{
+    return postgresql::run_statements(impl_->operations, std::move(script), std::move(context));
+}
+
+awaitable<std::shared_ptr<void>>
+PostgreSQLClusterAdapter::lock_migrations(std::function<void(const std::string& holder)> waits,
+                                          OperationContext context)
+{
+    return postgresql::lock_migrations(impl_->operations, std::move(waits), std::move(context));
 }
 
 awaitable<void> PostgreSQLClusterAdapter::backup_database(std::filesystem::path backup_path, OperationContext context)

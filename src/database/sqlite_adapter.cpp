@@ -1,5 +1,6 @@
 #include "core/failure.hpp"
 #include "database/archive/file_snapshot.hpp"
+#include "database/migration_wait.hpp"
 #include "database/sqlite_archive.hpp"
 #include "database/sqlite_load.hpp"
 #include "database/sqlite_state.hpp"
@@ -75,7 +76,7 @@ private:
 };
 
 /// Runs a script of many statements; none may control transactions.
-void run_statements(sqlite::Connection& connection, const std::vector<sql::TranslatedQuery>& statements)
+void run_all(sqlite::Connection& connection, const std::vector<sql::TranslatedQuery>& statements)
 {
     for (const sql::TranslatedQuery& statement : statements)
         connection.prepare_once(statement.sql).run();
@@ -274,7 +275,7 @@ awaitable<void> SQLiteAdapter::create_tables(TableDefinitions schema, OperationC
         std::function<void(sqlite::Connection&)> work = [definitions](sqlite::Connection& connection) {
             for (const auto& [name, statements] : *definitions) {
                 try {
-                    run_statements(connection, statements);
+                    run_all(connection, statements);
                 } catch (const StorageError& error) {
                     throw error.prefixed("creating " + name + ": ");
                 }
@@ -299,12 +300,44 @@ awaitable<void> SQLiteAdapter::run_script(std::string script, Query probe, std::
         if (run_query(connection, bind_query(*queries, probe.sql, probe.params)).row_count > 0)
             return;
         const auto start = Clock::now();
-        run_statements(connection, *statements);
+        run_all(connection, *statements);
         const auto taken = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
         const Query insert = record(taken.count());
         run_query(connection, bind_query(*queries, insert.sql, insert.params));
     };
     co_await store->write(std::move(work), std::move(context));
+}
+
+awaitable<void> SQLiteAdapter::run_statements(std::string script, OperationContext context)
+{
+    const auto impl = impl_;
+    const auto store = impl->store("migrate_schema");
+    co_await impl->refuse_owner();
+    for (const sql::TranslatedQuery& statement : sql::translate_script(script, SqlDialect::sqlite)) {
+        const bool is_vacuum = statement.keyword == "VACUUM"; // which cannot be in a transaction, not even its own
+        if (!is_vacuum)
+            sql::check_allowed(statement);
+        std::function<void(sqlite::Connection&)> work = [text = statement.sql](sqlite::Connection& connection) {
+            connection.prepare_once(text).run();
+        };
+        if (is_vacuum)
+            co_await store->exclusive(std::move(work), context);
+        else
+            co_await store->write(std::move(work), context);
+    }
+}
+
+awaitable<std::shared_ptr<void>> SQLiteAdapter::lock_migrations(std::function<void(const std::string& holder)> waits,
+                                                                OperationContext context)
+{
+    const auto impl = impl_;
+    MigrationWait wait(std::move(waits), std::move(context));
+    while (true) {
+        static_cast<void>(impl->store("migrate_schema")); // closed while we wait
+        if (std::shared_ptr<void> lock = impl->try_lock_migrations())
+            co_return lock;
+        co_await wait.pause("another caller in this process");
+    }
 }
 
 awaitable<void> SQLiteAdapter::backup_database(std::filesystem::path backup_path, OperationContext context)

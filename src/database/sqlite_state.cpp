@@ -159,6 +159,16 @@ std::shared_ptr<SqliteTransaction> SqliteState::new_transaction(const std::share
     return transaction;
 }
 
+std::shared_ptr<void> SqliteState::try_lock_migrations()
+{
+    const std::lock_guard lock(mutex_);
+    if (!migrating_.expired())
+        return nullptr;
+    const std::shared_ptr<void> token = std::make_shared<char>();
+    migrating_ = token;
+    return token;
+}
+
 std::shared_ptr<SqliteStream> SqliteState::new_stream(const std::shared_ptr<sqlite::Store>& store, BoundQuery query,
                                                       OperationContext context)
 {

@@ -53,6 +53,10 @@ public:
     /// Whether there is any need to ask.
     bool may_have_owner() const noexcept { return has_transactions_; }
 
+    /// Keeps other runners of migrations away until it goes; null while there is one. Other processes cannot have the
+    /// file open for writing anyway.
+    std::shared_ptr<void> try_lock_migrations();
+
     /// Counts reads that ran on the calling thread: true when the executor should get its turn.
     bool inline_turn_over() noexcept;
 
@@ -74,6 +78,7 @@ private:
     std::shared_ptr<sqlite::Store> store_;
     std::vector<std::weak_ptr<SqliteTransaction>> transactions_;
     std::vector<std::weak_ptr<SqliteStream>> streams_;
+    std::weak_ptr<void> migrating_;
     std::atomic<bool> has_transactions_{false}; // whether there is any need to look at them
 };
 

@@ -17,6 +17,8 @@ inline constexpr auto database_operations = numbered(std::array{
     // undo what others wrote after the first.
     Operation{"create_tables", 0, Repeatable::no, without_time_limits},
     Operation{"run_script", 0, Repeatable::yes, without_time_limits}, // the probe finds the first run's record
+    Operation{"run_statements", 0, Repeatable::no, without_time_limits},
+    Operation{"lock_migrations", 0, Repeatable::yes, without_time_limits}, // a lock whose answer got lost went with it
     Operation{"backup_database", 0, Repeatable::no, without_time_limits},
     Operation{"restore_database", 0, Repeatable::no, without_time_limits},
     // A snapshot is for one reader; what a load took from it is gone.

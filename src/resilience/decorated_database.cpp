@@ -15,10 +15,12 @@ namespace {
 
 using Adapter = AbstractDatabaseAdapter;
 
-/// Names run_script, which is protected: a derived class that does not override it may.
+/// Names what is protected: a derived class that does not override it may.
 struct ScriptAccess : Adapter
 {
     static constexpr auto run_script_method() noexcept { return &ScriptAccess::run_script; }
+    static constexpr auto run_statements_method() noexcept { return &ScriptAccess::run_statements; }
+    static constexpr auto lock_migrations_method() noexcept { return &ScriptAccess::lock_migrations; }
 };
 
 template <SqlDialect dialect>
@@ -121,6 +123,18 @@ private:
     {
         return call<ScriptAccess::run_script_method()>(database_operation("run_script"), std::move(context),
                                                        std::move(script), std::move(probe), std::move(record));
+    }
+
+    awaitable<void> run_statements(std::string script, OperationContext context) override
+    {
+        return call<ScriptAccess::run_statements_method()>(database_operation("run_statements"), std::move(context),
+                                                           std::move(script));
+    }
+    awaitable<std::shared_ptr<void>> lock_migrations(std::function<void(const std::string& holder)> waits,
+                                                     OperationContext context) override
+    {
+        return call<ScriptAccess::lock_migrations_method()>(database_operation("lock_migrations"), std::move(context),
+                                                            std::move(waits));
     }
 
     static awaitable<Transaction> begin(std::shared_ptr<const Shared> shared, awaitable<Transaction> beginning)

@@ -125,6 +125,17 @@ private:
                                 std::to_string(record(5).params.size()),
                             std::move(context));
     }
+    awaitable<void> run_statements(std::string text, OperationContext context) override
+    {
+        return script->step("run_statements " + text, std::move(context));
+    }
+    awaitable<std::shared_ptr<void>> lock_migrations(std::function<void(const std::string& holder)> waits,
+                                                     OperationContext context) override
+    {
+        co_await script->step("lock_migrations", std::move(context));
+        waits("somebody else");
+        co_return std::make_shared<int>(1);
+    }
 };
 
 class FakeCache final : public ConversationCacheManager

@@ -4,6 +4,7 @@
 
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/operation_context.hpp>
+#include <whisperstore/database/migration.hpp>
 #include <whisperstore/database/query_result.hpp>
 #include <whisperstore/database/row_stream.hpp>
 #include <whisperstore/database/schema.hpp>
@@ -45,14 +46,6 @@ std::vector<Query> queries(Queries&&... items)
     (list.push_back(std::forward<Queries>(items)), ...);
     return list;
 }
-
-/// A schema change. `version` names it for ever; an empty one stands for "identified by its checksum".
-struct Migration
-{
-    std::string version;
-    std::string name;
-    std::string script;
-};
 
 /// Base interface for all database operations.
 ///
@@ -103,7 +96,7 @@ public:
 
     /// Applies migrations in the order given, each once, each in a transaction with its record in
     /// schema_migrations. A broken script leaves neither its changes nor its record; those before
-    /// it stay. Scripts may hold many statements.
+    /// it stay. SchemaMigrator does it, and more: plans, states, ways back, the order of versions.
     /// \throws StorageError version_mismatch when a script differs from the one applied under its version.
     awaitable<void> migrate_schema(std::vector<Migration> migrations, OperationContext context = OperationContext());
     /// The reference's form: plain scripts. A first line `-- version: 3 add topics` gives version and
@@ -160,6 +153,16 @@ protected:
     /// transaction) finds a row.
     virtual awaitable<void> run_script(std::string script, Query probe, std::function<Query(std::int64_t)> record,
                                        OperationContext context) = 0;
+    /// Runs the statements of a script one after the other, each on its own, VACUUM too. The first error ends it.
+    virtual awaitable<void> run_statements(std::string script, OperationContext context) = 0;
+    /// Waits until no other runner of migrations is at work on the database, in whichever process, and keeps others
+    /// away until what it returns goes. \param waits called once, with who is at work, when there is something to wait
+    /// for. \throws StorageError timeout when the deadline passes before.
+    virtual awaitable<std::shared_ptr<void>> lock_migrations(std::function<void(const std::string& holder)> waits,
+                                                             OperationContext context) = 0;
+
+private:
+    friend class SchemaMigrator;
 };
 
 } // namespace whisperstore

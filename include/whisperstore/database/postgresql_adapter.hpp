@@ -108,6 +108,9 @@ public:
 private:
     awaitable<void> run_script(std::string script, Query probe, std::function<Query(std::int64_t)> record,
                                OperationContext context) override;
+    awaitable<void> run_statements(std::string script, OperationContext context) override;
+    awaitable<std::shared_ptr<void>> lock_migrations(std::function<void(const std::string& holder)> waits,
+                                                     OperationContext context) override;
 
     class Impl;
     // Shared with running operations, so that an adapter dropped early does not pull the connections from under them.

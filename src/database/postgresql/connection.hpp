@@ -55,7 +55,8 @@ struct Surroundings
 class Connection : public std::enable_shared_from_this<Connection>
 {
 public:
-    /// Connects, authenticates and sets the session up, on the caller's executor. Tries every address of the host.
+    /// Connects, authenticates and sets the session up, on the caller's executor, which must run one thing at a time.
+    /// Tries every address of the host.
     /// Throws StorageError unavailable, authentication, not_found (database), …
     static awaitable<std::shared_ptr<Connection>> open(Surroundings surroundings);
     Connection(Surroundings surroundings, Link link);

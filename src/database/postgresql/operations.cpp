@@ -448,6 +448,25 @@ awaitable<Lease> Operations::lease(std::shared_ptr<Operations> self, bool only_r
     }
 }
 
+awaitable<Lease> Operations::extra_connection(std::shared_ptr<Operations> self, OperationContext context)
+{
+    const auto router = self->router("lease");
+    Route route;
+    while (true) {
+        std::optional<StorageError> failure;
+        co_await router->choose_writer(route, context);
+        try {
+            Lease lease = co_await route.server->open_extra();
+            co_return lease;
+        } catch (const StorageError& error) {
+            failure = error;
+        }
+        const bool again = co_await router->again(route, *failure, true, context);
+        if (!again)
+            throw StorageError(*failure);
+    }
+}
+
 awaitable<void> Operations::on_writer(const std::shared_ptr<Router>& router, bool repeatable,
                                       const OperationContext& context,
                                       const std::function<awaitable<void>(Lease&)>& work)
@@ -513,6 +532,7 @@ awaitable<void> Operations::run_script(std::shared_ptr<Operations> self, std::st
     const std::vector<std::string> commands = read_script(script);
     const std::function<awaitable<void>(Lease&)> work = [&](Lease& lease) -> awaitable<void> {
         std::vector<std::string> begin = one("BEGIN");
+        begin.emplace_back(notice_our_end);
         begin.emplace_back(schema_lock);
         co_await lease.run_commands(std::move(begin), false, context);
         const QueryResult known = co_await lease.execute(probe.sql, probe.params, context);

@@ -23,6 +23,11 @@ namespace whisperstore::postgresql {
 /// Run first by whoever changes the schema, so that two programs that start at once do not get into each other's way.
 inline constexpr const char* schema_lock = "SELECT pg_advisory_xact_lock(6304870516)";
 
+/// Run before a script that may take long: the server looks every second whether we are still there (PostgreSQL 14 and
+/// newer), so that what a killed program left behind does not go on, with its locks, until it ends by itself.
+inline constexpr const char* notice_our_end = "SELECT set_config(name, '1000', true) FROM pg_settings "
+                                              "WHERE name = 'client_connection_check_interval'";
+
 /// Thread safe. Shared by an adapter and its running operations.
 class Operations
 {
@@ -60,6 +65,8 @@ public:
                                          LoadOptions options, OperationContext context);
     /// A connection for bulk loads, backups and restores. Throws as the others do.
     static awaitable<Lease> lease(std::shared_ptr<Operations> self, bool only_reads, OperationContext context);
+    /// One to the server that takes writes, beside those of the pool.
+    static awaitable<Lease> extra_connection(std::shared_ptr<Operations> self, OperationContext context);
 
     /// Runs `work` on a connection to the server that takes writes; with `repeatable` again on another one where that
     /// was certainly not applied.

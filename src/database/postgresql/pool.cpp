@@ -5,6 +5,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 
@@ -59,6 +60,17 @@ awaitable<Lease> Pool::lease(OperationContext context)
     std::function<void(std::shared_ptr<Job>)> submit = [this](const std::shared_ptr<Job>& job) { enter(job); };
     co_await Job::wait(request, std::move(submit), std::move(context));
     co_return std::move(request->lease);
+}
+
+awaitable<Lease> Pool::open_extra()
+{
+    auto self = shared_from_this();
+    auto opening = Connection::open(surroundings_);
+    // One thread, which the caller's executor need not be.
+    auto connection =
+        co_await asio::co_spawn(surroundings_.background->executor(), std::move(opening), asio::use_awaitable);
+    Lease extra(std::move(self), std::move(connection));
+    co_return extra;
 }
 
 void Pool::enter(const std::shared_ptr<Job>& job)

@@ -52,6 +52,9 @@ public:
     awaitable<void> run(std::shared_ptr<Request> request, OperationContext context);
     /// A connection for the caller alone.
     awaitable<Lease> lease(OperationContext context);
+    /// A connection beside those of the pool, which is closed when it is given back. For what is kept while the pool's
+    /// connections are used.
+    awaitable<Lease> open_extra();
 
     /// New work is refused, callers in line are told `closed`, lent connections end with what is in them; then
     /// waits until the last answer is there.
