@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -11,7 +12,9 @@
 
 namespace whisperstore {
 
-awaitable<void> both(awaitable<void> first, awaitable<void> second)
+namespace {
+
+awaitable<void> run_both(awaitable<void> first, awaitable<void> second)
 {
     const auto executor = co_await asio::this_coro::executor;
     auto group = asio::experimental::make_parallel_group(asio::co_spawn(executor, std::move(first), asio::deferred),
@@ -22,6 +25,16 @@ awaitable<void> both(awaitable<void> first, awaitable<void> second)
     for (const std::size_t which : order)
         if (errors.at(which))
             std::rethrow_exception(errors.at(which));
+}
+
+} // namespace
+
+awaitable<void> both(awaitable<void> first, awaitable<void> second)
+{
+    // One that fails cancels the other, which may only be done where that runs.
+    auto strand = asio::make_strand(co_await asio::this_coro::executor);
+    awaitable<void> work = run_both(std::move(first), std::move(second));
+    co_await asio::co_spawn(strand, std::move(work), asio::use_awaitable);
 }
 
 } // namespace whisperstore

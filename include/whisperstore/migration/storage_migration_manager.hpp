@@ -28,7 +28,9 @@ class GraphDatabaseManager;
 class StorageMigrationManager
 {
 public:
-    /// Tables with rows, keys, indexes and sequences, those that the application added as well.
+    /// Tables with rows, keys, indexes and sequences, those that the application added as well; between databases of
+    /// one kind everything. Of one snapshot and into one transaction: the target is as it was or has all of it, and it
+    /// is compared afterwards. (A merge is compared before its commit, and undone where it differs.)
     awaitable<MigrationReport> migrate_database(AbstractDatabaseAdapter& source_adapter,
                                                 AbstractDatabaseAdapter& target_adapter,
                                                 MigrationOptions options = MigrationOptions(),

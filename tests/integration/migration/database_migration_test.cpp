@@ -28,6 +28,8 @@ std::int64_t next_id(const MigrationStore& store, const std::string& insert)
     return store.query(insert + " RETURNING id").rows.front()[0].as_int();
 }
 
+std::string name_of(const testing::TestParamInfo<std::string>& type) { return type.param; }
+
 // ---- every pair
 
 class EveryPair : public testing::TestWithParam<std::string>
@@ -66,7 +68,7 @@ TEST_P(EveryPair, KeepsEveryValue)
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(DatabaseMigration, EveryPair, testing::ValuesIn(every_type()));
+INSTANTIATE_TEST_SUITE_P(DatabaseMigration, EveryPair, testing::ValuesIn(every_type()), name_of);
 
 TEST(DatabaseMigration, ThereAndBackGivesTheSameDump)
 {
@@ -250,7 +252,7 @@ TEST_P(Existing, ADeadlineLeavesTheTargetAsItWas)
     EXPECT_EQ(users(), "u=old w=stays ");
 }
 
-INSTANTIATE_TEST_SUITE_P(DatabaseMigration, Existing, testing::Values("sqlite", "postgresql"));
+INSTANTIATE_TEST_SUITE_P(DatabaseMigration, Existing, testing::Values("sqlite", "postgresql"), name_of);
 
 TEST(DatabaseMigration, ADatabaseIsNotMigratedIntoItself)
 {
@@ -386,7 +388,7 @@ TEST_P(Writing, ASourceIsReadAsItWasAtOneMoment)
     EXPECT_LT(report.rows(), static_cast<std::uint64_t>(written) * 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(DatabaseMigration, Writing, testing::Values("sqlite", "postgresql"));
+INSTANTIATE_TEST_SUITE_P(DatabaseMigration, Writing, testing::Values("sqlite", "postgresql"), name_of);
 
 } // namespace
 } // namespace whisperstore::test
