@@ -90,8 +90,8 @@ awaitable<void> PostgreSQLAdapter::run_statements(std::string script, OperationC
     return postgresql::run_statements(impl_->operations, std::move(script), std::move(context));
 }
 
-awaitable<std::shared_ptr<void>> PostgreSQLAdapter::lock_migrations(std::function<void(const std::string& holder)> waits,
-                                                        OperationContext context)
+awaitable<std::shared_ptr<void>>
+PostgreSQLAdapter::lock_migrations(std::function<void(const std::string& holder)> waits, OperationContext context)
 {
     return postgresql::lock_migrations(impl_->operations, std::move(waits), std::move(context));
 }
