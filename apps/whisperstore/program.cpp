@@ -42,6 +42,7 @@ void add_commands(CLI::App& program, Selected& selected)
     add_graph_file_commands(program, selected);
     add_sql_command(program, selected);
     add_backup_commands(program, selected);
+    add_migrate_commands(program, selected);
     add_schema_commands(program, selected);
     add_completion_commands(program, selected);
 }

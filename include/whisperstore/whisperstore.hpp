@@ -6,6 +6,7 @@
 #include <whisperstore/core/blocking.hpp>
 #include <whisperstore/metrics/storage_metrics_collector.hpp>
 #include <whisperstore/migration/graph_migration.hpp>
+#include <whisperstore/migration/storage_migration_manager.hpp>
 #include <whisperstore/resilience/decorate.hpp>
 #include <whisperstore/storage/blocking.hpp>
 #include <whisperstore/storage/initialize_storage_layer.hpp>

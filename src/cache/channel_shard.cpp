@@ -104,10 +104,21 @@ void ChannelShard::used(ChannelNode& node, ChannelTotals& totals)
     uses.splice(uses.begin(), uses, uses.iterator_to(node));
 }
 
-void ChannelShard::written(ChannelNode& node, TimePoint now)
+void ChannelShard::written(ChannelNode& node, TimePoint time)
 {
-    node.written = now;
-    by_write_.splice(by_write_.end(), by_write_, by_write_.iterator_to(node));
+    node.written = time;
+    by_write_.erase(by_write_.iterator_to(node));
+    auto place = by_write_.end();
+    while (place != by_write_.begin() && std::prev(place)->written > time)
+        --place;
+    by_write_.insert(place, node);
+}
+
+void ChannelShard::add_live_ids(std::vector<std::string>& ids) const
+{
+    for (const auto& [id, node] : nodes_)
+        if (node.channel.live())
+            ids.push_back(id);
 }
 
 ChannelNode* ChannelShard::least_recently_used(bool live)

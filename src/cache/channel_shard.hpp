@@ -83,7 +83,9 @@ public:
     void expire(TimePoint now, Duration timeout, ChannelTotals& totals, Garbage& garbage);
 
     void used(ChannelNode& node, ChannelTotals& totals);
-    void written(ChannelNode& node, TimePoint now);
+    /// `time`: as a rule later than that of all others.
+    void written(ChannelNode& node, TimePoint time);
+    void add_live_ids(std::vector<std::string>& ids) const;
     /// The live node, or one of the others, that was used longest ago and may go. Null: none.
     ChannelNode* least_recently_used(bool live);
 

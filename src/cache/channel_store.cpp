@@ -2,6 +2,7 @@
 
 #include <whisperstore/core/error.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <limits>
 #include <utility>
@@ -131,6 +132,58 @@ void ChannelStore::clear(const std::string& channel_id)
         node->reading->given_up = true;
         node->reading->forgotten = std::move(cleared);
     }
+}
+
+std::vector<std::string> ChannelStore::channel_ids()
+{
+    std::vector<std::string> ids;
+    for (Shard& shard : shards_) {
+        Garbage garbage;
+        const auto lock = enter(shard, clock_(), garbage);
+        shard.add_live_ids(ids);
+    }
+    return ids;
+}
+
+std::optional<ChannelStore::Stored> ChannelStore::take_copy(const std::string& channel_id)
+{
+    Garbage garbage;
+    Shard& shard = shard_of(channel_id);
+    const auto now = clock_();
+    const auto lock = enter(shard, now, garbage);
+    const ChannelNode* node = shard.find(channel_id);
+    if (!node || !node->channel.live())
+        return std::nullopt;
+    Stored stored;
+    stored.warm = node->channel.warm();
+    stored.left = limits_.timeout - (now - node->written);
+    stored.messages = node->channel.newest(limits_.messages, std::nullopt);
+    return stored;
+}
+
+void ChannelStore::put(const std::string& channel_id, Stored stored)
+{
+    Channel channel(limits_.messages);
+    for (CachedMessage& message : stored.messages)
+        channel.add(std::move(message));
+    if (stored.warm)
+        channel.fill(Messages());
+    {
+        Garbage garbage;
+        Shard& shard = shard_of(channel_id);
+        const auto now = clock_();
+        const auto lock = enter(shard, now, garbage);
+        ChannelNode& node = shard.find_or_make(channel_id, limits_.messages, now, totals_);
+        shard.change(node, totals_, [&](Channel& old) { std::swap(old, channel); });
+        if (node.reading && !node.reading->given_up) {
+            node.reading->given_up = true;
+            node.reading->forgotten = std::move(channel);
+        }
+        shard.used(node, totals_);
+        shard.written(node, now - limits_.timeout + std::min(stored.left, limits_.timeout));
+        shard.forget_if_idle(node, totals_, garbage);
+    }
+    make_room(true);
 }
 
 CacheStats ChannelStore::stats()

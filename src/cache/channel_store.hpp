@@ -48,6 +48,20 @@ public:
     void clear(const std::string& channel_id);
     CacheStats stats();
 
+    /// A channel as it is kept elsewhere.
+    struct Stored
+    {
+        bool warm = false;
+        std::chrono::steady_clock::duration left{}; ///< until it expires
+        Messages messages;                          ///< oldest first
+    };
+    /// Ids of the live channels, of each shard at one moment.
+    std::vector<std::string> channel_ids();
+    /// Nothing when there is no live channel of that id (any more).
+    std::optional<Stored> take_copy(const std::string& channel_id);
+    /// Puts a channel in place of the one of that id. A history being read fills nothing afterwards, as after clear().
+    void put(const std::string& channel_id, Stored stored);
+
     /// The answer that is there without a bootstrap, counted as a hit or a miss: of a warm channel, and of any
     /// where there is no history. Nothing, and nothing counted: read() it.
     std::optional<Messages> read_now(const std::string& channel_id, std::size_t limit,

@@ -2,6 +2,7 @@
 #include "cache/cached_messages.hpp"
 #include "cache/channel_store.hpp"
 #include "cache/cold_reader.hpp"
+#include "cache/memory_backup.hpp"
 
 #include <whisperstore/cache/hybrid_conversation_cache.hpp>
 #include <whisperstore/core/error.hpp>
@@ -171,6 +172,34 @@ awaitable<CacheStats> HybridConversationCache::get_cache_stats(OperationContext 
     context.check_deadline(backend, operation);
     try {
         co_return impl_->store->stats();
+    } catch (const StorageError& error) {
+        throw error.within(backend, operation);
+    }
+}
+
+awaitable<std::uint64_t> HybridConversationCache::backup_cache(std::filesystem::path backup_path,
+                                                               OperationContext context)
+{
+    constexpr std::string_view operation = "backup_cache";
+    context.check_deadline(backend, operation);
+    try {
+        impl_->store->check_open();
+        co_return co_await backup_channels(impl_->store, std::move(backup_path), std::string(backend),
+                                           std::move(context));
+    } catch (const StorageError& error) {
+        throw error.within(backend, operation);
+    }
+}
+
+awaitable<std::uint64_t> HybridConversationCache::restore_cache(std::filesystem::path backup_path,
+                                                                OperationContext context)
+{
+    constexpr std::string_view operation = "restore_cache";
+    context.check_deadline(backend, operation);
+    try {
+        impl_->store->check_open();
+        co_return co_await restore_channels(impl_->store, std::move(backup_path), std::string(backend),
+                                            std::move(context));
     } catch (const StorageError& error) {
         throw error.within(backend, operation);
     }

@@ -1,3 +1,4 @@
+#include "database/archive/database_snapshot.hpp"
 #include "database/migration_records.hpp"
 #include "database/migration_script.hpp"
 
@@ -61,7 +62,21 @@ awaitable<void> AbstractDatabaseAdapter::migrate_schema(std::vector<std::string>
 awaitable<void> AbstractDatabaseAdapter::migrate_schema(std::vector<Migration> migrations, OperationContext context)
 {
     SchemaMigrator migrator(*this, std::move(migrations), MigrationOrder::as_given);
-    co_await migrator.apply(MigrationOptions(), std::move(context));
+    co_await migrator.apply(SchemaMigrationOptions(), std::move(context));
+}
+
+awaitable<std::shared_ptr<DatabaseSnapshot>> AbstractDatabaseAdapter::open_snapshot(OperationContext)
+{
+    throw StorageError(StorageErrc::unsupported, "this database gives no snapshots to move")
+        .within(database_type(), "open_snapshot");
+    co_return nullptr;
+}
+
+awaitable<void> AbstractDatabaseAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot>, LoadOptions, OperationContext)
+{
+    throw StorageError(StorageErrc::unsupported, "this database takes no snapshots")
+        .within(database_type(), "load_snapshot");
+    co_return;
 }
 
 } // namespace whisperstore

@@ -196,7 +196,7 @@ std::vector<KnownMigration> compare_migrations(const std::vector<Migration>& mig
 }
 
 std::vector<MigrationStep> steps_to_apply(const std::vector<KnownMigration>& known, MigrationOrder order,
-                                          const MigrationOptions& options)
+                                          const SchemaMigrationOptions& options)
 {
     const std::size_t end = options.to.empty() ? known.size() : place_of(known, options.to, order) + 1;
     std::for_each(known.begin(), known.end(), refuse_changed);
@@ -222,7 +222,7 @@ std::vector<MigrationStep> steps_to_apply(const std::vector<KnownMigration>& kno
 }
 
 std::vector<MigrationStep> steps_to_undo(const std::vector<KnownMigration>& known, MigrationOrder order,
-                                         const MigrationOptions& options)
+                                         const SchemaMigrationOptions& options)
 {
     const bool everything = options.to == "0";
     const bool only_last = options.to.empty();

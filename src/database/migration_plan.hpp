@@ -36,8 +36,8 @@ std::vector<KnownMigration> compare_migrations(const std::vector<Migration>& mig
 
 /// What to apply or to undo. Throws as SchemaMigrator::apply() and undo() for what they would refuse.
 std::vector<MigrationStep> steps_to_apply(const std::vector<KnownMigration>& known, MigrationOrder order,
-                                          const MigrationOptions& options);
+                                          const SchemaMigrationOptions& options);
 std::vector<MigrationStep> steps_to_undo(const std::vector<KnownMigration>& known, MigrationOrder order,
-                                         const MigrationOptions& options);
+                                         const SchemaMigrationOptions& options);
 
 } // namespace whisperstore

@@ -1,3 +1,4 @@
+#include "database/archive/database_snapshot.hpp"
 #include "database/postgresql/bulk_load.hpp"
 #include "database/postgresql/migrations.hpp"
 #include "database/postgresql/operations.hpp"
@@ -104,6 +105,17 @@ awaitable<void> PostgreSQLAdapter::backup_database(std::filesystem::path backup_
 awaitable<void> PostgreSQLAdapter::restore_database(std::filesystem::path backup_path, OperationContext context)
 {
     return Operations::restore_database(impl_->operations, std::move(backup_path), std::move(context));
+}
+
+awaitable<std::shared_ptr<DatabaseSnapshot>> PostgreSQLAdapter::open_snapshot(OperationContext context)
+{
+    return Operations::open_snapshot(impl_->operations, std::move(context));
+}
+
+awaitable<void> PostgreSQLAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options,
+                                                 OperationContext context)
+{
+    return Operations::load_snapshot(impl_->operations, std::move(from), std::move(options), std::move(context));
 }
 
 awaitable<std::uint64_t> PostgreSQLAdapter::bulk_load(std::string table, std::vector<std::string> columns,

@@ -1,3 +1,4 @@
+#include "database/archive/database_snapshot.hpp"
 #include "database/postgresql/bulk_load.hpp"
 #include "database/postgresql/cluster/cluster_router.hpp"
 #include "database/postgresql/migrations.hpp"
@@ -183,6 +184,17 @@ awaitable<void> PostgreSQLClusterAdapter::backup_database(std::filesystem::path 
 awaitable<void> PostgreSQLClusterAdapter::restore_database(std::filesystem::path backup_path, OperationContext context)
 {
     return Operations::restore_database(impl_->operations, std::move(backup_path), std::move(context));
+}
+
+awaitable<std::shared_ptr<DatabaseSnapshot>> PostgreSQLClusterAdapter::open_snapshot(OperationContext context)
+{
+    return Operations::open_snapshot(impl_->operations, std::move(context));
+}
+
+awaitable<void> PostgreSQLClusterAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options,
+                                                        OperationContext context)
+{
+    return Operations::load_snapshot(impl_->operations, std::move(from), std::move(options), std::move(context));
 }
 
 awaitable<std::uint64_t> PostgreSQLClusterAdapter::bulk_load(std::string table, std::vector<std::string> columns,

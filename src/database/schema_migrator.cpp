@@ -65,7 +65,7 @@ std::vector<PlannedMigration> plans_of(std::vector<MigrationStep> steps)
 class SchemaMigrator::Run
 {
 public:
-    Run(SchemaMigrator& migrator, bool undoes, MigrationOptions options, OperationContext context)
+    Run(SchemaMigrator& migrator, bool undoes, SchemaMigrationOptions options, OperationContext context)
         : migrator_(migrator),
           database_(migrator.database_),
           undoes_(undoes),
@@ -99,7 +99,7 @@ public:
         std::vector<PlannedMigration> done;
         for (const MigrationStep& step : steps) {
             const std::size_t number = static_cast<std::size_t>(&step - steps.data()) + 1;
-            tell(MigrationProgress::Stage::begun, step, number, steps.size());
+            tell(SchemaMigrationProgress::Stage::begun, step, number, steps.size());
             try {
                 if (step.planned.transactional)
                     co_await run_in_transaction(step);
@@ -109,7 +109,7 @@ public:
                 throw error.prefixed(migration_title(step.planned.version, step.planned.name) + ": ");
             }
             done.push_back(step.planned);
-            tell(MigrationProgress::Stage::done, step, number, steps.size());
+            tell(SchemaMigrationProgress::Stage::done, step, number, steps.size());
         }
         co_return done;
     }
@@ -138,22 +138,23 @@ private:
     {
         if (!options_.progress)
             return;
-        MigrationProgress progress;
-        progress.stage = MigrationProgress::Stage::waiting;
+        SchemaMigrationProgress progress;
+        progress.stage = SchemaMigrationProgress::Stage::waiting;
         progress.holder = holder;
         options_.progress(progress);
     }
 
-    void tell(MigrationProgress::Stage stage, const MigrationStep& step, std::size_t number, std::size_t count) const
+    void tell(SchemaMigrationProgress::Stage stage, const MigrationStep& step, std::size_t number,
+              std::size_t count) const
     {
         if (!options_.progress)
             return;
-        MigrationProgress progress;
+        SchemaMigrationProgress progress;
         progress.stage = stage;
         progress.number = number;
         progress.count = count;
         progress.migration = &step.planned;
-        if (stage == MigrationProgress::Stage::done)
+        if (stage == SchemaMigrationProgress::Stage::done)
             progress.execution_time = took_;
         options_.progress(progress);
     }
@@ -216,7 +217,7 @@ private:
     SchemaMigrator& migrator_;
     AbstractDatabaseAdapter& database_;
     const bool undoes_;
-    const MigrationOptions options_;
+    const SchemaMigrationOptions options_;
     const OperationContext context_;
     std::chrono::milliseconds took_{0}; // the last script
 };
@@ -241,7 +242,7 @@ awaitable<std::vector<MigrationStatus>> SchemaMigrator::status(OperationContext 
     co_return statuses;
 }
 
-awaitable<std::vector<PlannedMigration>> SchemaMigrator::look(bool undoes, MigrationOptions options,
+awaitable<std::vector<PlannedMigration>> SchemaMigrator::look(bool undoes, SchemaMigrationOptions options,
                                                               OperationContext context)
 {
     Run run(*this, undoes, std::move(options), std::move(context));
@@ -253,7 +254,7 @@ awaitable<std::vector<PlannedMigration>> SchemaMigrator::look(bool undoes, Migra
     }
 }
 
-awaitable<std::vector<PlannedMigration>> SchemaMigrator::carry_out(bool undoes, MigrationOptions options,
+awaitable<std::vector<PlannedMigration>> SchemaMigrator::carry_out(bool undoes, SchemaMigrationOptions options,
                                                                    OperationContext context)
 {
     Run run(*this, undoes, std::move(options), std::move(context));
@@ -265,19 +266,20 @@ awaitable<std::vector<PlannedMigration>> SchemaMigrator::carry_out(bool undoes, 
     }
 }
 
-awaitable<std::vector<PlannedMigration>> SchemaMigrator::plan(MigrationOptions options, OperationContext context)
+awaitable<std::vector<PlannedMigration>> SchemaMigrator::plan(SchemaMigrationOptions options, OperationContext context)
 {
     return look(false, std::move(options), std::move(context));
 }
-awaitable<std::vector<PlannedMigration>> SchemaMigrator::plan_undo(MigrationOptions options, OperationContext context)
+awaitable<std::vector<PlannedMigration>> SchemaMigrator::plan_undo(SchemaMigrationOptions options,
+                                                                   OperationContext context)
 {
     return look(true, std::move(options), std::move(context));
 }
-awaitable<std::vector<PlannedMigration>> SchemaMigrator::apply(MigrationOptions options, OperationContext context)
+awaitable<std::vector<PlannedMigration>> SchemaMigrator::apply(SchemaMigrationOptions options, OperationContext context)
 {
     return carry_out(false, std::move(options), std::move(context));
 }
-awaitable<std::vector<PlannedMigration>> SchemaMigrator::undo(MigrationOptions options, OperationContext context)
+awaitable<std::vector<PlannedMigration>> SchemaMigrator::undo(SchemaMigrationOptions options, OperationContext context)
 {
     return carry_out(true, std::move(options), std::move(context));
 }

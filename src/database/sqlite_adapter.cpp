@@ -1,6 +1,8 @@
 #include "core/failure.hpp"
+#include "database/archive/file_snapshot.hpp"
 #include "database/migration_wait.hpp"
 #include "database/sqlite_archive.hpp"
+#include "database/sqlite_load.hpp"
 #include "database/sqlite_state.hpp"
 
 #include <whisperstore/database/sqlite_adapter.hpp>
@@ -8,7 +10,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-#include <sqlite3.h>
 
 namespace whisperstore {
 
@@ -372,17 +373,43 @@ awaitable<void> SQLiteAdapter::restore_database(std::filesystem::path backup_pat
         std::function<void()> interrupt = [stopper] { stopper->stop(); };
         co_await sqlite::run_on_thread(std::move(check), context, std::move(interrupt));
         std::function<void(sqlite::Connection&)> copy = [archive](sqlite::Connection& live) {
-            try {
-                sqlite::copy_database(*archive->connection, live);
-            } catch (const StorageError& error) {
-                throw sqlite::commit_error(error);
-            }
-            // The log now holds the whole database. If it cannot be emptied yet, it will be later.
-            sqlite3_wal_checkpoint_v2(live.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+            take_over(*archive->connection, live);
         };
         co_await store->exclusive(std::move(copy), std::move(context));
     } catch (...) {
         rethrow_as_storage_error(backend, "restore_database");
+    }
+}
+
+awaitable<std::shared_ptr<DatabaseSnapshot>> SQLiteAdapter::open_snapshot(OperationContext context)
+{
+    const auto impl = impl_;
+    const auto store = impl->store("open_snapshot");
+    context.check_deadline(backend, "open_snapshot");
+    try {
+        co_await impl->refuse_owner();
+        std::shared_ptr<DatabaseSnapshot> snapshot =
+            co_await archive::open_live_file(store->options().open, std::move(context));
+        store->commits().seen();
+        co_return snapshot;
+    } catch (...) {
+        rethrow_as_storage_error(backend, "open_snapshot");
+    }
+}
+
+awaitable<void> SQLiteAdapter::load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options,
+                                             OperationContext context)
+{
+    const auto impl = impl_;
+    const auto store = impl->store("load_snapshot");
+    context.check_deadline(backend, "load_snapshot");
+    try {
+        co_await impl->refuse_owner();
+        if (store->read_only())
+            throw StorageError(StorageErrc::permission, "the database was opened read-only");
+        co_await load_into(store, std::move(from), std::move(options), std::move(context));
+    } catch (...) {
+        rethrow_as_storage_error(backend, "load_snapshot");
     }
 }
 

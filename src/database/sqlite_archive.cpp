@@ -2,6 +2,8 @@
 
 #include "database/archive/archive_format.hpp"
 
+#include <sqlite3.h>
+
 namespace whisperstore {
 
 namespace {
@@ -118,6 +120,17 @@ CheckedArchive check_archive(const std::filesystem::path& file, const sqlite::Op
     checked.connection = sqlite::open_for_check(checked.rebuilt->path(), live.backend);
     archive::hold_snapshot(*checked.connection);
     return checked;
+}
+
+void take_over(sqlite::Connection& from, sqlite::Connection& live)
+{
+    try {
+        sqlite::copy_database(from, live);
+    } catch (const StorageError& error) {
+        throw sqlite::commit_error(error);
+    }
+    // The log now holds the whole database. If it cannot be emptied yet, it will be later.
+    sqlite3_wal_checkpoint_v2(live.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
 }
 
 } // namespace whisperstore

@@ -28,4 +28,7 @@ struct CheckedArchive
 CheckedArchive check_archive(const std::filesystem::path& file, const sqlite::OpenOptions& live,
                              sqlite::Stopper& stopper);
 
+/// Copies a database over the live one in one transaction, on the writer's connection.
+void take_over(sqlite::Connection& from, sqlite::Connection& live);
+
 } // namespace whisperstore

@@ -21,6 +21,9 @@ inline constexpr auto database_operations = numbered(std::array{
     Operation{"lock_migrations", 0, Repeatable::yes, without_time_limits}, // a lock whose answer got lost went with it
     Operation{"backup_database", 0, Repeatable::no, without_time_limits},
     Operation{"restore_database", 0, Repeatable::no, without_time_limits},
+    // A snapshot is for one reader; what a load took from it is gone.
+    Operation{"open_snapshot", 0, Repeatable::yes, without_time_limits},
+    Operation{"load_snapshot", 0, Repeatable::no, without_time_limits},
     Operation{"transaction.execute_query", 0, Repeatable::no, inside},
     Operation{"transaction.savepoint", 0, Repeatable::no, inside},
     Operation{"transaction.release", 0, Repeatable::no, inside},

@@ -18,6 +18,9 @@ constexpr auto operations = numbered(std::array{
     Operation{"clear_channel_cache", 0, Repeatable::yes, every_layer},
     Operation{"get_cache_stats", 0, Repeatable::yes, every_layer},
     Operation{read_history_operation, 0, Repeatable::no, foreign},
+    // As in the database layer: a second backup finds the first one's file, a second restore undoes writes.
+    Operation{"backup_cache", 0, Repeatable::no, without_time_limits},
+    Operation{"restore_cache", 0, Repeatable::no, without_time_limits},
 });
 
 consteval const Operation& operation(std::string_view name) { return operations[place_of(operations, name)]; }
@@ -88,6 +91,14 @@ public:
     awaitable<CacheStats> get_cache_stats(OperationContext context) override
     {
         return call<&Cache::get_cache_stats>(operation("get_cache_stats"), std::move(context));
+    }
+    awaitable<std::uint64_t> backup_cache(std::filesystem::path backup_path, OperationContext context) override
+    {
+        return call<&Cache::backup_cache>(operation("backup_cache"), std::move(context), std::move(backup_path));
+    }
+    awaitable<std::uint64_t> restore_cache(std::filesystem::path backup_path, OperationContext context) override
+    {
+        return call<&Cache::restore_cache>(operation("restore_cache"), std::move(context), std::move(backup_path));
     }
 
     std::string get_trouble() const override { return inner().get_trouble(); }

@@ -1,3 +1,4 @@
+#include "database/archive/database_snapshot.hpp"
 #include "protocol/sql/sql_reading.hpp"
 #include "resilience/database_operations.hpp"
 #include "resilience/decorate_store.hpp"
@@ -93,6 +94,16 @@ public:
     {
         return call<&Adapter::restore_database>(database_operation("restore_database"), std::move(context),
                                                 std::move(backup_path));
+    }
+    awaitable<std::shared_ptr<DatabaseSnapshot>> open_snapshot(OperationContext context) override
+    {
+        return call<&Adapter::open_snapshot>(database_operation("open_snapshot"), std::move(context));
+    }
+    awaitable<void> load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options,
+                                  OperationContext context) override
+    {
+        return call<&Adapter::load_snapshot>(database_operation("load_snapshot"), std::move(context), std::move(from),
+                                             std::move(options));
     }
 
     std::string_view database_type() const noexcept override { return inner().database_type(); }

@@ -39,7 +39,7 @@ class DatabaseMigrations : public Database
 {
 protected:
     std::vector<PlannedMigration> apply(std::vector<Migration> migrations,
-                                        MigrationOptions options = MigrationOptions())
+                                        SchemaMigrationOptions options = SchemaMigrationOptions())
     {
         SchemaMigrator migrator(*db, std::move(migrations));
         return run(migrator.apply(std::move(options)));
@@ -47,7 +47,7 @@ protected:
     std::vector<PlannedMigration> undo(std::vector<Migration> migrations, const std::string& to = {})
     {
         SchemaMigrator migrator(*db, std::move(migrations));
-        MigrationOptions options;
+        SchemaMigrationOptions options;
         options.to = to;
         return run(migrator.undo(std::move(options)));
     }
@@ -77,7 +77,7 @@ TEST_P(DatabaseMigrations, RunOnceInTheOrderOfTheirVersions)
     const std::vector<Migration> all{logged("10"), logged("1.10"), logged("2"), log_table(), logged("1.9")};
     EXPECT_EQ(states(all), "1 pending, 1.9 pending, 1.10 pending, 2 pending, 10 pending"); // without the table, too
     SchemaMigrator migrator(*db, all);
-    MigrationOptions some;
+    SchemaMigrationOptions some;
     some.to = "1.10";
     EXPECT_EQ(versions_of(run(migrator.plan(some))), (Versions{"1", "1.9", "1.10"}));
     EXPECT_EQ(states(all), "1 pending, 1.9 pending, 1.10 pending, 2 pending, 10 pending"); // a plan changes nothing
@@ -137,7 +137,7 @@ TEST_P(DatabaseMigrations, OneOutOfOrderIsRefusedUnlessAllowed)
     EXPECT_EQ(states(all), "1 applied, 2 out_of_order, 3 applied, 4 pending");
     EXPECT_STORAGE_ERROR(apply(all), version_mismatch);
     EXPECT_EQ(log(), Versions{"3"});
-    MigrationOptions options;
+    SchemaMigrationOptions options;
     options.allow_out_of_order = true;
     EXPECT_EQ(versions_of(apply(all, options)), (Versions{"2", "4"}));
     EXPECT_EQ(log(), (Versions{"2", "3", "4"}));
@@ -214,7 +214,7 @@ TEST_P(DatabaseMigrations, AScriptWithoutATransactionIsResumedOrUndone)
     EXPECT_EQ(stopped.errc(), StorageErrc::version_mismatch);
     EXPECT_NE(stopped.message().find("did not end"), std::string::npos) << stopped.what();
     EXPECT_STORAGE_ERROR(apply({log_table(), logged("3")}), version_mismatch); // also where it is not given
-    MigrationOptions resume;
+    SchemaMigrationOptions resume;
     resume.resume = true;
     EXPECT_STORAGE_ERROR(apply({log_table(), logged("3")}, resume), version_mismatch);
     EXPECT_STORAGE_ERROR(apply(all, resume), not_found); // still broken
@@ -247,9 +247,9 @@ public:
           migrator_(*database_,
                     {migration("9", "-- no-transaction\nCREATE TABLE slow (a BIGINT); INSERT INTO slow " + endless)})
     {
-        MigrationOptions options;
-        options.progress = [begun = begun_](const MigrationProgress& progress) {
-            if (progress.stage == MigrationProgress::Stage::begun)
+        SchemaMigrationOptions options;
+        options.progress = [begun = begun_](const SchemaMigrationProgress& progress) {
+            if (progress.stage == SchemaMigrationProgress::Stage::begun)
                 *begun = true;
         };
         running_ = start(migrator_.apply(options, OperationContext::within(std::chrono::milliseconds(1500))));
@@ -274,9 +274,9 @@ TEST_P(DatabaseMigrations, ARunnerWaitsForAnotherAsLongAsItsDeadlineAllows)
     Holder holder(db, GetParam().endless_query);
     ASSERT_TRUE(eventually([&] { return holder.has_begun(); }));
     std::string waited_for;
-    MigrationOptions options;
-    options.progress = [&](const MigrationProgress& progress) {
-        EXPECT_EQ(progress.stage, MigrationProgress::Stage::waiting);
+    SchemaMigrationOptions options;
+    options.progress = [&](const SchemaMigrationProgress& progress) {
+        EXPECT_EQ(progress.stage, SchemaMigrationProgress::Stage::waiting);
         waited_for = progress.holder;
     };
     // What the other one has begun is no failure as long as it is at work.
@@ -311,10 +311,10 @@ TEST_P(DatabaseMigrations, ARunMayBeEndedBetweenTwoScripts)
     {
     };
     const std::vector<Migration> all{log_table(), logged("2"), logged("3")};
-    MigrationOptions options;
+    SchemaMigrationOptions options;
     std::vector<std::string> told;
-    options.progress = [&](const MigrationProgress& progress) {
-        const bool done = progress.stage == MigrationProgress::Stage::done;
+    options.progress = [&](const SchemaMigrationProgress& progress) {
+        const bool done = progress.stage == SchemaMigrationProgress::Stage::done;
         told.push_back(std::to_string(progress.number) + "/" + std::to_string(progress.count) + " " +
                        progress.migration->version + (done ? " done" : " begun"));
         if (done && progress.number == 2)

@@ -1,6 +1,7 @@
 // What Redis answers: errors, the map of a cluster (as JSON here, for the protocol's parser is Boost.Redis'), and the
 // values in it.
 
+#include "cache/message_json.hpp"
 #include "cache/redis/message_codec.hpp"
 #include "fuzz/fuzz_target.hpp"
 #include "protocol/redis/node_name.hpp"
@@ -63,8 +64,8 @@ void check_error(std::string_view text)
 void check_value(std::string_view text)
 {
     accepts([&] {
-        const CachedMessage message = redis::decode_message("c1", text);
-        require(*redis::decode_message("c1", redis::encode_message(*message)) == *message, "a message comes back");
+        const CachedMessage message = decode_message("c1", text);
+        require(*decode_message("c1", encode_message(*message)) == *message, "a message comes back");
     });
     accepts([&] { require(redis::sortable(redis::from_sortable(text)).size() == 16, "a number has 16 digits"); });
 }

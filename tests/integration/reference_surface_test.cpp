@@ -301,6 +301,21 @@ TEST_F(ReferenceSurface, UnifiedBackupManager)
     run(storage->close());
 }
 
+TEST_F(ReferenceSurface, StorageMigrationManager)
+{
+    const auto source = run(initialize_storage_layer(configuration("source")));
+    const auto target = run(initialize_storage_layer(configuration("target")));
+    run(source->database().execute_query("INSERT INTO users (user_id, username) VALUES ('test_user', 'Test User')"));
+    run(source->vector_db().store_document("user_memories", "d1", "content", axis(0)));
+    StorageMigrationManager migration_manager;
+    EXPECT_TRUE(run(migration_manager.migrate_database(source->database(), target->database())).verified);
+    EXPECT_TRUE(run(migration_manager.migrate_vector_database(source->vector_db(), target->vector_db())).verified);
+    EXPECT_EQ(run(target->database().execute_query("SELECT username FROM users"))[0]["username"], "Test User");
+    EXPECT_EQ(run(target->vector_db().count_documents("user_memories")), 1U);
+    run(source->close());
+    run(target->close());
+}
+
 TEST_F(ReferenceSurface, StorageMetricsCollector)
 {
     const auto storage = run(initialize_storage_layer(configuration("data")));

@@ -127,7 +127,7 @@ TEST(PortableTable, KeepsWhatAnApplicationAddedToTheSchema)
 {
     test::TestDirectory directory;
     std::vector<PortableTable> tables = core_tables();
-    PortableTable& users = tables[0];
+    PortableTable& users = tables[1];
     ASSERT_EQ(users.name, "users");
     users.columns.push_back(column("mood", PortableType::text, true));
     users.columns.back().fallback = PortableDefault{false, Value("calm")};
@@ -150,7 +150,7 @@ TEST(PortableTable, KeepsWhatAnApplicationAddedToTheSchema)
     writer.finish(contents);
     archive::ArchiveReader reader;
     reader.open(directory / "archive", "test");
-    EXPECT_TRUE(reader.tables()[0] == users);
+    EXPECT_TRUE(reader.tables()[1] == users);
     const TableStatements in_postgresql = render(users, SqlDialect::postgresql);
     EXPECT_EQ(in_postgresql.create.size(), 3U);
     EXPECT_EQ(in_postgresql.foreign_keys.size(), 1U);
@@ -159,7 +159,7 @@ TEST(PortableTable, KeepsWhatAnApplicationAddedToTheSchema)
 TEST(PortableTable, OfThePortableSchemaMustNotBeWeaker)
 {
     const std::vector<PortableTable> tables = core_tables();
-    PortableTable conversations = tables[1];
+    PortableTable conversations = tables[2];
     ASSERT_EQ(conversations.name, "conversations");
     ASSERT_NE(core_table(conversations), nullptr);
     PortableTable other = conversations;
@@ -334,7 +334,7 @@ TEST(Archive, ManyRowsComeInPieces)
     EXPECT_EQ(pieces, 3U);
 }
 
-TEST(Archive, AYearZeroIsBeforeChristToPostgresql)
+TEST(Archive, AYearZeroIsKept)
 {
     test::TestDirectory directory;
     PortableTable table = album_table();
@@ -351,7 +351,7 @@ TEST(Archive, AYearZeroIsBeforeChristToPostgresql)
     archive::ArchiveReader reader;
     reader.open(directory / "archive", "test");
     reader.select(table, {"name"});
-    EXPECT_EQ(reader.read().front()[0], "0001-12-31T23:59:59.000001Z BC");
+    EXPECT_EQ(reader.read().front()[0], "0000-12-31T23:59:59.000001Z");
     EXPECT_TRUE(reader.read().empty());
 }
 

@@ -306,9 +306,5 @@ TEST(MemoryCacheSettings, ConfigsOfTheReference)
     EXPECT_EQ(CACHE_CONFIGS.at("kubernetes").max_messages, 200U);
 }
 
-template <typename Cache>
-constexpr bool has_backup = requires(Cache cache) { cache.backup_cache("folder"); };
-static_assert(!has_backup<HybridConversationCache>, "nothing in memory is worth a backup");
-
 } // namespace
 } // namespace whisperstore::test

@@ -183,6 +183,16 @@ public:
         co_await script->step("get_cache_stats", std::move(context));
         co_return CacheStats();
     }
+    awaitable<std::uint64_t> backup_cache(std::filesystem::path path, OperationContext context) override
+    {
+        co_await script->step("backup_cache " + path.string(), std::move(context));
+        co_return 3;
+    }
+    awaitable<std::uint64_t> restore_cache(std::filesystem::path path, OperationContext context) override
+    {
+        co_await script->step("restore_cache " + path.string(), std::move(context));
+        co_return 3;
+    }
     std::string_view cache_type() const noexcept override { return "fake"; }
     std::vector<std::string> endpoints() const override { return {}; }
 
@@ -257,6 +267,7 @@ public:
         co_await script->step("export_part " + from + " " + std::to_string(limit), std::move(context));
         co_return GraphPart();
     }
+    awaitable<void> clear(OperationContext context) override { return script->step("clear", std::move(context)); }
     awaitable<void> import_part(GraphPart part, OperationContext context) override
     {
         return script->step("import_part " + std::to_string(part.nodes.size()), std::move(context));

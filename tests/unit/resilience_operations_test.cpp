@@ -144,6 +144,8 @@ TEST(DecoratedOperations, Cache)
         {"remove_message c1 5", [](C& c) { EXPECT_TRUE(run(c.remove_message("c1", 5))); }},
         {"clear_channel_cache c1", [](C& c) { run(c.clear_channel_cache("c1")); }, true},
         {"get_cache_stats", [](C& c) { run(c.get_cache_stats()); }, true},
+        {"backup_cache /b", [](C& c) { EXPECT_EQ(run(c.backup_cache("/b")), 3U); }},
+        {"restore_cache /b", [](C& c) { EXPECT_EQ(run(c.restore_cache("/b")), 3U); }},
     };
     check_operations<FakeCache, C>(cases);
 }
@@ -175,6 +177,7 @@ TEST(DecoratedOperations, Graph)
         {"delete_node fact:f", [](G& g) { EXPECT_TRUE(run(g.delete_node(NodeRef::fact("f")))); }},
         {"export_part nodes/user: 7", [](G& g) { run(g.export_part("nodes/user:", 7)); }, true},
         {"import_part 1", [&](G& g) { run(g.import_part(part)); }, true},
+        {"clear", [&](G& g) { run(g.clear()); }, false},
         {"ping", [](G& g) { run(g.ping()); }, true},
     };
     check_operations<FakeGraph, G>(cases);

@@ -80,14 +80,14 @@ TEST(MigrationPlan, NothingIsPlannedPastWhatIsWrong)
     const auto order = MigrationOrder::by_version;
     const std::vector<Migration> given =
         ordered_migrations({{"1", "", "a"}, {"2", "", "b"}, {"3", "", "c"}, {"4", "", "d"}}, order);
-    const auto plan = [&](std::vector<MigrationRecord> records, const MigrationOptions& options) {
+    const auto plan = [&](std::vector<MigrationRecord> records, const SchemaMigrationOptions& options) {
         const auto known = compare_migrations(given, std::move(records), order);
         std::string text;
         for (const MigrationStep& step : steps_to_apply(known, order, options))
             text.append(text.empty() ? "" : " ").append(step.planned.version).append(step.planned.resumes ? "!" : "");
         return text;
     };
-    MigrationOptions options;
+    SchemaMigrationOptions options;
     EXPECT_EQ(plan({}, options), "1 2 3 4");
     EXPECT_EQ(plan({record("01", "a"), record("2.0", "b")}, options), "3 4");
     EXPECT_STORAGE_ERROR(plan({record("1", "a"), record("2", "x")}, options), version_mismatch);
@@ -96,8 +96,8 @@ TEST(MigrationPlan, NothingIsPlannedPastWhatIsWrong)
     // Also where only a part is asked for.
     options.to = "1";
     EXPECT_STORAGE_ERROR(plan({record("1", "a"), record("2", "x")}, options), version_mismatch);
-    EXPECT_EQ(plan({record("3", "c")}, MigrationOptions{"", true, false, {}, {}}), "1 2 4");
-    options = MigrationOptions();
+    EXPECT_EQ(plan({record("3", "c")}, SchemaMigrationOptions{"", true, false, {}, {}}), "1 2 4");
+    options = SchemaMigrationOptions();
     options.resume = true;
     EXPECT_EQ(plan({record("1", "a"), record("2", "mended since", false)}, options), "2! 3 4");
     options.to = "2.5";

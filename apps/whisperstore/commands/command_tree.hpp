@@ -33,6 +33,7 @@ void add_graph_commands(CLI::App& program, Selected& selected);      ///< connec
 void add_graph_file_commands(CLI::App& program, Selected& selected); ///< graph export, graph import
 void add_sql_command(CLI::App& program, Selected& selected);
 void add_backup_commands(CLI::App& program, Selected& selected);
+void add_migrate_commands(CLI::App& program, Selected& selected);
 void add_schema_commands(CLI::App& program, Selected& selected); ///< schema status, plan, apply, undo
 void add_completion_commands(CLI::App& program, Selected& selected);
 ///@}

@@ -27,9 +27,9 @@ struct SchemaArguments
     double wait = 60;
 };
 
-MigrationOptions options_of(const SchemaArguments& arguments)
+SchemaMigrationOptions options_of(const SchemaArguments& arguments)
 {
-    MigrationOptions options;
+    SchemaMigrationOptions options;
     options.to = arguments.to;
     options.allow_out_of_order = arguments.out_of_order;
     options.resume = arguments.resume;
@@ -178,14 +178,14 @@ class RunReport
 public:
     RunReport(Invocation& invocation, bool undoes) : invocation_(invocation), undoes_(undoes) {}
 
-    void operator()(const MigrationProgress& progress)
+    void operator()(const SchemaMigrationProgress& progress)
     {
         spinner_.reset();
         count_ = std::max(count_, progress.count);
-        if (progress.stage == MigrationProgress::Stage::waiting)
+        if (progress.stage == SchemaMigrationProgress::Stage::waiting)
             return tell_waiting(progress.holder);
         running_ =
-            progress.stage == MigrationProgress::Stage::begun ? std::optional(*progress.migration) : std::nullopt;
+            progress.stage == SchemaMigrationProgress::Stage::begun ? std::optional(*progress.migration) : std::nullopt;
         if (invocation_.json())
             tell_event(progress);
         else if (running_)
@@ -220,7 +220,7 @@ private:
         event["holder"] = holder;
         report_note(compact(event));
     }
-    void tell_event(const MigrationProgress& progress)
+    void tell_event(const SchemaMigrationProgress& progress)
     {
         json::object event;
         event["event"] = running_ ? "begun" : "done";
@@ -232,7 +232,7 @@ private:
             event["execution_time_ms"] = progress.execution_time.count();
         report_note(compact(event));
     }
-    void tell_done(const MigrationProgress& progress)
+    void tell_done(const SchemaMigrationProgress& progress)
     {
         const Terminal& terminal = invocation_.terminal();
         invocation_.out().line(terminal.paint(Tone::good, undoes_ ? "Undone  " : "Applied ") +
@@ -240,7 +240,7 @@ private:
                                terminal.paint(Tone::quiet, " (" + shown_time(progress.execution_time) + ")"));
         invocation_.out().flush();
     }
-    std::string title(const MigrationProgress& progress) const
+    std::string title(const SchemaMigrationProgress& progress) const
     {
         return (undoes_ ? "Undoing " : "Applying ") + progress.migration->version + " " +
                one_line(progress.migration->name) + " (" + std::to_string(progress.number) + " of " +
@@ -264,7 +264,7 @@ Exit carry_out(Invocation& invocation, const SchemaArguments& arguments)
     SchemaDatabase database(invocation, manager, Access::write, arguments.wait);
     SchemaMigrator migrator = migrator_of(*database, arguments);
     RunReport report(invocation, arguments.undoes);
-    MigrationOptions options = options_of(arguments);
+    SchemaMigrationOptions options = options_of(arguments);
     options.progress = std::ref(report);
     std::vector<PlannedMigration> done;
     try {

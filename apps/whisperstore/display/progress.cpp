@@ -39,26 +39,34 @@ ProgressBar::~ProgressBar()
         erase();
 }
 
-void ProgressBar::update(std::uint64_t done, std::uint64_t total) noexcept
+void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::uint64_t bytes) noexcept
 {
     const auto now = Clock::now();
-    if (!terminal_.is_terminal || (now - drawn_ < redraw_after && done < total))
+    if (!terminal_.is_terminal || (now - drawn_ < redraw_after && (done < total || total == 0)))
         return;
     drawn_ = now;
     visible_ = true;
     try {
-        draw(terminal_, line(done, total));
+        draw(terminal_, line(done, total, bytes));
     } catch (const std::bad_alloc&) {
         return; // a line less to look at
     }
 }
 
-std::string ProgressBar::line(std::uint64_t done, std::uint64_t total) const
+std::string ProgressBar::line(std::uint64_t done, std::uint64_t total, std::uint64_t bytes) const
 {
     const double part = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
     const double taken = std::chrono::duration<double>(Clock::now() - started_).count();
-    std::string numbers = pad_left(fixed(part * 100, 0), 3).append(" %  ");
-    numbers.append(grouped(done)).append(" of ").append(grouped(total));
+    std::string amount = grouped(done);
+    if (total > 0)
+        amount.append(" of ").append(grouped(total));
+    if (bytes > 0)
+        amount.append("  ").append(file_size(bytes));
+    if (taken > 1 && done > 0)
+        amount.append("  ").append(grouped(static_cast<std::uint64_t>(static_cast<double>(done) / taken))).append("/s");
+    if (total == 0)
+        return done == 0 ? title_ + " …" : title_ + "  " + amount;
+    std::string numbers = pad_left(fixed(part * 100, 0), 3).append(" %  ").append(amount);
     if (taken > 2 && done > 0 && done < total)
         numbers.append("  ").append(duration(taken / part - taken)).append(" left");
     const std::size_t others = display_width(title_) + display_width(numbers) + 8;

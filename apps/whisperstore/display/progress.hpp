@@ -22,11 +22,12 @@ public:
     ProgressBar& operator=(const ProgressBar&) = delete;
 
     /// Draws at most twenty times a second.
-    void update(std::uint64_t done, std::uint64_t total) noexcept;
+    /// \param total 0: not known, \param bytes 0: not told.
+    void update(std::uint64_t done, std::uint64_t total, std::uint64_t bytes = 0) noexcept;
 
 private:
     using Clock = std::chrono::steady_clock;
-    std::string line(std::uint64_t done, std::uint64_t total) const;
+    std::string line(std::uint64_t done, std::uint64_t total, std::uint64_t bytes) const;
 
     std::string title_;
     Terminal terminal_;

@@ -8,6 +8,7 @@
 #include <whisperstore/core/operation_context.hpp>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -82,6 +83,18 @@ public:
                                                 OperationContext context = OperationContext()) = 0;
 
     virtual awaitable<CacheStats> get_cache_stats(OperationContext context = OperationContext()) = 0;
+
+    /// Writes all channels to a new SQLite file (docs/archive-format.md), which appears whole or not at all; each
+    /// channel is of one moment, what is written meanwhile may be in it or not. Returns the number of channels.
+    /// \throws StorageError already_exists when there is such a file.
+    virtual awaitable<std::uint64_t> backup_cache(std::filesystem::path backup_path,
+                                                  OperationContext context = OperationContext()) = 0;
+    /// Brings the channels of a backup back, in place of those with the same id; others stay. The backup is checked
+    /// before anything is changed. A restore that failed half-way may be run again. Returns the number of channels;
+    /// those that would have expired by now are left out, and of each channel what is more than `max_messages`.
+    /// \throws StorageError not_found, corrupt, version_mismatch.
+    virtual awaitable<std::uint64_t> restore_cache(std::filesystem::path backup_path,
+                                                   OperationContext context = OperationContext()) = 0;
 
     /// What the cache has to work around now although it serves its callers; empty: nothing.
     virtual std::string get_trouble() const { return std::string(); }

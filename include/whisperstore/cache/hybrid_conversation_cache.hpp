@@ -67,6 +67,10 @@ public:
                                    OperationContext context = OperationContext()) override;
     awaitable<void> clear_channel_cache(std::string channel_id, OperationContext context = OperationContext()) override;
     awaitable<CacheStats> get_cache_stats(OperationContext context = OperationContext()) override;
+    awaitable<std::uint64_t> backup_cache(std::filesystem::path backup_path,
+                                          OperationContext context = OperationContext()) override;
+    awaitable<std::uint64_t> restore_cache(std::filesystem::path backup_path,
+                                           OperationContext context = OperationContext()) override;
 
     std::string_view cache_type() const noexcept override { return "memory"; }
     std::vector<std::string> endpoints() const override { return {}; }

@@ -119,14 +119,10 @@ public:
                                    OperationContext context = OperationContext()) override;
     awaitable<void> clear_channel_cache(std::string channel_id, OperationContext context = OperationContext()) override;
     awaitable<CacheStats> get_cache_stats(OperationContext context = OperationContext()) override;
-
-    /// Writes all channels to a new archive (docs/archive-format.md); what is written meanwhile may be in it or not,
-    /// each channel is of one moment. Returns the number of channels.
-    /// \throws StorageError already_exists when there is such a file.
-    awaitable<std::uint64_t> backup_cache(std::filesystem::path file, OperationContext context = OperationContext());
-    /// Brings the channels of an archive back, in place of those with the same id; others stay. The archive is checked
-    /// before anything is changed. Returns the number of channels; those that would have expired by now are left out.
-    awaitable<std::uint64_t> restore_cache(std::filesystem::path file, OperationContext context = OperationContext());
+    awaitable<std::uint64_t> backup_cache(std::filesystem::path backup_path,
+                                          OperationContext context = OperationContext()) override;
+    awaitable<std::uint64_t> restore_cache(std::filesystem::path backup_path,
+                                           OperationContext context = OperationContext()) override;
 
     RedisCacheHealth health() const;
     /// While it is degraded, why and what Redis has yet to be told.

@@ -22,6 +22,9 @@
 
 namespace whisperstore {
 
+class DatabaseSnapshot;
+struct LoadOptions;
+
 /// A query and its arguments, for execute_transaction().
 struct Query
 {
@@ -109,6 +112,17 @@ public:
     /// any failure. \throws StorageError not_found, corrupt, version_mismatch.
     virtual awaitable<void> restore_database(std::filesystem::path backup_path,
                                              OperationContext context = OperationContext()) = 0;
+
+    /// \name For StorageMigrationManager
+    /// What backups, restores and migrations are made of; the types are the library's own.
+    ///@{
+    /// All of the content as it is at one moment, to be read while others write.
+    virtual awaitable<std::shared_ptr<DatabaseSnapshot>> open_snapshot(OperationContext context = OperationContext());
+    /// Takes what a snapshot of any database holds, in one transaction: the content is the old or the new, whatever
+    /// happens. \throws StorageError already_exists naming the tables with rows where there should be none.
+    virtual awaitable<void> load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options,
+                                          OperationContext context = OperationContext());
+    ///@}
 
     /// "sqlite", "postgresql" or "postgresql_cluster".
     virtual std::string_view database_type() const noexcept = 0;

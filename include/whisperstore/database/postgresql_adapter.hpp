@@ -77,6 +77,9 @@ public:
                                     OperationContext context = OperationContext()) override;
     awaitable<void> restore_database(std::filesystem::path backup_path,
                                      OperationContext context = OperationContext()) override;
+    awaitable<std::shared_ptr<DatabaseSnapshot>> open_snapshot(OperationContext context = OperationContext()) override;
+    awaitable<void> load_snapshot(std::shared_ptr<DatabaseSnapshot> from, LoadOptions options,
+                                  OperationContext context = OperationContext()) override;
 
     std::string_view database_type() const noexcept override { return "postgresql"; }
     SqlDialect dialect() const noexcept override { return SqlDialect::postgresql; }

@@ -63,7 +63,7 @@ struct PlannedMigration
 };
 
 /// Tells how far apply() or undo() is.
-struct MigrationProgress
+struct SchemaMigrationProgress
 {
     enum class Stage
     {
@@ -79,7 +79,7 @@ struct MigrationProgress
     std::string holder;                          ///< "process 4711 since …"
 };
 
-struct MigrationOptions
+struct SchemaMigrationOptions
 {
     /// apply(): the last version to apply; empty = all. undo(): the version to go back to, which stays; "0" = undo all;
     /// empty = undo the last one only.
@@ -91,7 +91,7 @@ struct MigrationOptions
     /// How long to wait for another runner at most; none = as long as the deadline allows.
     std::optional<std::chrono::milliseconds> wait;
     /// Called on the coroutine's executor; what it throws ends the run between two scripts.
-    std::function<void(const MigrationProgress&)> progress;
+    std::function<void(const SchemaMigrationProgress&)> progress;
 };
 
 /// Applies migrations, each once, and says which are applied. Records are rows of `schema_migrations`.
@@ -115,10 +115,10 @@ public:
     awaitable<std::vector<MigrationStatus>> status(OperationContext context = OperationContext());
 
     /// What apply() would do. Changes nothing, and throws what apply() would refuse to begin with.
-    awaitable<std::vector<PlannedMigration>> plan(MigrationOptions options = MigrationOptions(),
+    awaitable<std::vector<PlannedMigration>> plan(SchemaMigrationOptions options = SchemaMigrationOptions(),
                                                   OperationContext context = OperationContext());
     /// What undo() would do.
-    awaitable<std::vector<PlannedMigration>> plan_undo(MigrationOptions options = MigrationOptions(),
+    awaitable<std::vector<PlannedMigration>> plan_undo(SchemaMigrationOptions options = SchemaMigrationOptions(),
                                                        OperationContext context = OperationContext());
 
     /// Applies what is pending and returns what it applied. Everything that can be is checked before the first script.
@@ -126,18 +126,20 @@ public:
     /// out of order, and when one has begun and did not end; invalid_argument for a script that controls transactions;
     /// not_found for an unknown `to`; timeout when the deadline passes, also while another runner is at work; what the
     /// database answers, naming the migration.
-    awaitable<std::vector<PlannedMigration>> apply(MigrationOptions options = MigrationOptions(),
+    awaitable<std::vector<PlannedMigration>> apply(SchemaMigrationOptions options = SchemaMigrationOptions(),
                                                    OperationContext context = OperationContext());
 
     /// Takes applied migrations back, the last one first, each with its undo script.
     /// \throws StorageError as apply(); invalid_argument before anything is undone when one has no undo script.
-    awaitable<std::vector<PlannedMigration>> undo(MigrationOptions options = MigrationOptions(),
+    awaitable<std::vector<PlannedMigration>> undo(SchemaMigrationOptions options = SchemaMigrationOptions(),
                                                   OperationContext context = OperationContext());
 
 private:
     class Run;
-    awaitable<std::vector<PlannedMigration>> look(bool undoes, MigrationOptions options, OperationContext context);
-    awaitable<std::vector<PlannedMigration>> carry_out(bool undoes, MigrationOptions options, OperationContext context);
+    awaitable<std::vector<PlannedMigration>> look(bool undoes, SchemaMigrationOptions options,
+                                                  OperationContext context);
+    awaitable<std::vector<PlannedMigration>> carry_out(bool undoes, SchemaMigrationOptions options,
+                                                       OperationContext context);
 
     AbstractDatabaseAdapter& database_;
     std::vector<Migration> migrations_; // in order

@@ -23,9 +23,9 @@ enum class ExistingData : std::uint8_t
 /// A sign of life, given between pieces of work.
 struct MigrationProgress
 {
-    std::string_view phase;          ///< "copy", "verify"
-    std::string_view item;           ///< the table, the collection, …; valid during the call
-    std::uint64_t rows = 0;          ///< of the whole layer so far in this phase: rows, documents, messages, nodes and edges
+    std::string_view phase; ///< "copy", "verify"
+    std::string_view item;  ///< the table, the collection, …; valid during the call
+    std::uint64_t rows = 0; ///< of the whole layer so far in this phase: rows, documents, messages, nodes and edges
     std::uint64_t rows_in_total = 0; ///< 0: not known
     std::uint64_t bytes = 0;         ///< of values, so far in this phase
 };

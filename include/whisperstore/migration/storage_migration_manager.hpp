@@ -23,7 +23,7 @@ class GraphDatabaseManager;
 /// the coroutine ends it like any failure.
 ///
 /// \throws StorageError already_exists: the target holds something else (see ExistingData); corrupt: verification found
-/// a difference, named by table and hashes; invalid_argument: source and target are the same store; and what the
+/// a difference, named by table and hashes; invalid_argument: source and target are the same object; and what the
 /// backends throw.
 class StorageMigrationManager
 {

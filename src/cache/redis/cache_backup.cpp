@@ -1,5 +1,5 @@
 // Backup and restore of what a Redis cache holds.
-#include "cache/redis/cache_archive.hpp"
+#include "cache/cache_archive.hpp"
 #include "cache/redis/redis_cache.hpp"
 #include "sqlite/store.hpp"
 

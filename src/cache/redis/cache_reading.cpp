@@ -12,6 +12,29 @@
 
 namespace whisperstore::redis {
 
+/// Ends a reading however its coroutine ends, also when that is dropped before it ran.
+class RunningReading
+{
+public:
+    explicit RunningReading(Readings& readings) noexcept : readings_(readings) {}
+    ~RunningReading()
+    {
+        if (bootstrap_)
+            readings_.end(bootstrap_, std::move(answer));
+    }
+    RunningReading(const RunningReading&) = delete;
+    RunningReading& operator=(const RunningReading&) = delete;
+
+    void begun(std::shared_ptr<Bootstrap> bootstrap) noexcept { bootstrap_ = std::move(bootstrap); }
+    const std::shared_ptr<Bootstrap>& bootstrap() const noexcept { return bootstrap_; }
+
+    Bootstrap::Answer answer;
+
+private:
+    Readings& readings_;
+    std::shared_ptr<Bootstrap> bootstrap_;
+};
+
 namespace {
 
 /// A caller that waits for the history of a channel.
@@ -92,7 +115,11 @@ awaitable<std::optional<RedisCache::Messages>> RedisCache::wait_for_history(Self
         if (first_try)
             ++self->misses_;
     };
+    // Made before, so that nothing can fail between a reading's beginning and its owner.
+    auto running = std::make_shared<RunningReading>(self->readings_);
     const Readings::Joined joined = self->readings_.join(query.channel, executor, counted);
+    if (joined.step == Readings::Step::begin)
+        running->begun(joined.bootstrap);
     const std::string what = "waiting for the history of channel '" + query.channel + "'";
     if (joined.step == Readings::Step::again) {
         co_await Event::wait(joined.bootstrap->ended, what, query.context);
@@ -102,7 +129,7 @@ awaitable<std::optional<RedisCache::Messages>> RedisCache::wait_for_history(Self
     if (joined.step == Readings::Step::begin) {
         OperationContext shared = query.context;
         shared.deadline.reset(); // the reading serves others as well
-        joined.bootstrap->start(read_history(self, joined.bootstrap, std::move(history), std::move(shared)));
+        joined.bootstrap->start(read_history(self, std::move(running), std::move(history), std::move(shared)));
     }
     co_await Event::wait(joined.bootstrap->answered, what, query.context);
     const Bootstrap::Answer answer = joined.bootstrap->answer();
@@ -113,33 +140,10 @@ awaitable<std::optional<RedisCache::Messages>> RedisCache::wait_for_history(Self
     co_return answer.messages->newest(query.limit, query.exclude);
 }
 
-namespace {
-
-/// Ends a reading however its coroutine ends.
-class RunningReading
-{
-public:
-    RunningReading(Readings& readings, std::shared_ptr<Bootstrap> bootstrap) noexcept
-        : readings_(readings), bootstrap_(std::move(bootstrap))
-    {
-    }
-    ~RunningReading() { readings_.end(bootstrap_, std::move(answer)); }
-    RunningReading(const RunningReading&) = delete;
-    RunningReading& operator=(const RunningReading&) = delete;
-
-    Bootstrap::Answer answer;
-
-private:
-    Readings& readings_;
-    std::shared_ptr<Bootstrap> bootstrap_;
-};
-
-} // namespace
-
-awaitable<void> RedisCache::read_history(Self self, std::shared_ptr<Bootstrap> bootstrap, History history,
+awaitable<void> RedisCache::read_history(Self self, std::shared_ptr<RunningReading> running, History history,
                                          OperationContext context)
 {
-    RunningReading running(self->readings_, bootstrap);
+    const std::shared_ptr<Bootstrap> bootstrap = running->bootstrap();
     const std::string channel = bootstrap->channel_id();
     try {
         std::string name = self->reading_name_;
@@ -166,13 +170,13 @@ awaitable<void> RedisCache::read_history(Self self, std::shared_ptr<Bootstrap> b
         }
         auto answer = std::make_shared<Channel>(self->options_->max_messages);
         answer->fill(std::move(messages));
-        running.answer.messages = std::move(answer);
+        running->answer.messages = std::move(answer);
     } catch (const StorageError& error) {
-        running.answer.error = error;
+        running->answer.error = error;
     } catch (const std::bad_alloc&) {
-        running.answer.error = StorageError(StorageErrc::resource_exhausted, "out of memory");
+        running->answer.error = StorageError(StorageErrc::resource_exhausted, "out of memory");
     } catch (const std::exception& error) {
-        running.answer.error = StorageError(StorageErrc::unavailable, error.what());
+        running->answer.error = StorageError(StorageErrc::unavailable, error.what());
     }
 }
 

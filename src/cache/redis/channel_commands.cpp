@@ -1,5 +1,7 @@
 #include "cache/redis/channel_commands.hpp"
 
+#include "cache/message_json.hpp"
+
 #include <whisperstore/core/error.hpp>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 #pragma once
-// Messages as they are stored in Redis: versioned JSON, and the digits that sort them.
+// Numbers and messages as they are stored in Redis.
 
 #include <whisperstore/cache/conversation_cache_manager.hpp>
 
@@ -16,11 +16,6 @@ std::string sortable(std::int64_t value);
 /// Reads sortable(). \throws StorageError corrupt
 std::int64_t from_sortable(std::string_view digits);
 std::string sortable(Timestamp time);
-
-/// `{"v":1,"message_id":"…",…}` without the channel's id, which the key has.
-std::string encode_message(const UniversalMessage& message);
-/// \throws StorageError version_mismatch for a later version, corrupt for what is no message.
-CachedMessage decode_message(const std::string& channel_id, std::string_view value);
 
 /// Decodes, and remembers some of it: a conversation's messages are read again with each turn. Thread safe.
 class MessageDecoder

@@ -114,41 +114,40 @@ awaitable<void> RedisCache::initialize(Self self, OperationContext context)
     self->warm_up();
 }
 
-std::shared_ptr<Background> RedisCache::close_client()
+RedisCache::Closed RedisCache::close_client()
 {
+    Closed closed;
     std::shared_ptr<Client> client;
-    std::shared_ptr<Background> background;
     {
         const std::lock_guard lock(mutex_);
         client = std::exchange(client_, nullptr);
-        background = std::exchange(background_, nullptr);
+        closed.background = std::exchange(background_, nullptr);
     }
-    readings_.close();
+    closed.readings = readings_.close();
     if (client)
         client->close();
     if (local_)
         local_->drop_all();
-    return background;
+    return closed;
 }
 
 void RedisCache::close()
 {
-    if (const auto background = close_client())
+    if (const auto background = close_client().background)
         background->end();
 }
 
 awaitable<void> RedisCache::cleanup(Self self)
 {
-    const std::vector<std::shared_ptr<Bootstrap>> running = self->readings_.close();
-    // It ends when this does: readings may still be running in it.
-    const std::shared_ptr<Background> background = self->close_client();
+    // Its background ends when this does: readings may still be running in it.
+    const Closed closed = self->close_client();
     if (const Degraded::Memory memory = self->degraded_.drop())
         co_await memory->cleanup();
     self->hits_ = 0;
     self->local_hits_ = 0;
     self->misses_ = 0;
     const OperationContext limit = OperationContext::within(cleanup_limit);
-    for (const auto& bootstrap : running) {
+    for (const auto& bootstrap : closed.readings) {
         std::string what = "waiting for the end of the cancelled read of channel '" + bootstrap->channel_id() + "'";
         co_await Event::wait(bootstrap->ended, std::move(what), limit);
     }

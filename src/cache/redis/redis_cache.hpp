@@ -21,6 +21,8 @@
 
 namespace whisperstore::redis {
 
+class RunningReading;
+
 /// Thread safe. Its coroutines hold it.
 class RedisCache : public std::enable_shared_from_this<RedisCache>
 {
@@ -52,8 +54,13 @@ public:
     std::string_view backend() const noexcept { return options_->backend; }
 
 private:
-    /// Closes all but what runs in the background, which the caller lets go.
-    std::shared_ptr<Background> close_client();
+    /// What a caller of close_client() lets go.
+    struct Closed
+    {
+        std::shared_ptr<Background> background;
+        std::vector<std::shared_ptr<Bootstrap>> readings; ///< asked to stop
+    };
+    Closed close_client();
     struct Query
     {
         std::string channel;
@@ -83,7 +90,7 @@ private:
     static awaitable<std::optional<Messages>> try_read(Self self, const Query& query, bool first_try);
     static awaitable<std::optional<Messages>> wait_for_history(Self self, const Query& query, History history,
                                                                bool first_try);
-    static awaitable<void> read_history(Self self, std::shared_ptr<Bootstrap> bootstrap, History history,
+    static awaitable<void> read_history(Self self, std::shared_ptr<RunningReading> running, History history,
                                         OperationContext context);
     static awaitable<Reply> execute(Self self, std::shared_ptr<Call> call, OperationContext context);
     std::shared_ptr<Call> writing(Command command, const std::string& channel);

@@ -72,16 +72,16 @@ awaitable<CacheStats> RedisConversationCache::get_cache_stats(OperationContext c
     return named(impl_->backend(), "get_cache_stats", redis::RedisCache::stats(impl_, std::move(context)));
 }
 
-awaitable<std::uint64_t> RedisConversationCache::backup_cache(std::filesystem::path file, OperationContext context)
+awaitable<std::uint64_t> RedisConversationCache::backup_cache(std::filesystem::path backup_path, OperationContext context)
 {
     return named(impl_->backend(), "backup_cache",
-                 redis::RedisCache::backup(impl_, std::move(file), std::move(context)));
+                 redis::RedisCache::backup(impl_, std::move(backup_path), std::move(context)));
 }
 
-awaitable<std::uint64_t> RedisConversationCache::restore_cache(std::filesystem::path file, OperationContext context)
+awaitable<std::uint64_t> RedisConversationCache::restore_cache(std::filesystem::path backup_path, OperationContext context)
 {
     return named(impl_->backend(), "restore_cache",
-                 redis::RedisCache::restore(impl_, std::move(file), std::move(context)));
+                 redis::RedisCache::restore(impl_, std::move(backup_path), std::move(context)));
 }
 
 std::string_view RedisConversationCache::cache_type() const noexcept { return impl_->backend(); }

@@ -1,6 +1,7 @@
 #include "database/archive/archive_reader.hpp"
 
 #include "database/archive/archive_format.hpp"
+#include "database/archive/definitions.hpp"
 #include "database/archive/sqlite_catalog.hpp"
 
 #include <sqlite3.h>
@@ -11,15 +12,7 @@ namespace {
 
 constexpr std::size_t piece_size = std::size_t(1) << 20U;
 
-/// PostgreSQL has no year 0: it is the year 1 before Christ.
-std::string expression(const PortableTable& table, const std::string& column)
-{
-    const std::string name = quote_identifier(column);
-    const PortableColumn* found = table.find(column);
-    if (!found || found->type != PortableType::timestamp)
-        return name;
-    return "CASE WHEN " + name + " LIKE '0000-%' THEN '0001' || substr(" + name + ", 5) || ' BC' ELSE " + name + " END";
-}
+} // namespace
 
 void add_row(RowsBuilder& rows, const sqlite::Statement& row)
 {
@@ -44,31 +37,48 @@ void add_row(RowsBuilder& rows, const sqlite::Statement& row)
     }
 }
 
-} // namespace
-
 void ArchiveReader::open(const std::filesystem::path& file, std::string_view backend)
 {
     connection_ = sqlite::open_for_check(file, backend);
     scope_.emplace(stopper_, *connection_);
     hold_snapshot(*connection_);
     check_content(*connection_);
-    tables_ = read_tables(*connection_);
-    definitions_ = read_definitions(*connection_);
+    contents_.tables = read_tables(*connection_, nullptr);
+    contents_.definitions = read_definitions(*connection_);
+    read_last_ids();
+}
+
+void ArchiveReader::open_live(sqlite::OpenOptions live)
+{
+    live.read_only = true;
+    connection_ = std::make_unique<sqlite::Connection>(std::move(live));
+    scope_.emplace(stopper_, *connection_);
+    hold_snapshot(*connection_);
+    contents_.tables = read_tables(*connection_, &contents_.left_out);
+    read_left_out(*connection_, contents_);
+    read_last_ids();
+}
+
+void ArchiveReader::read_last_ids()
+{
     if (connection_->query_int("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'") == 0)
         return;
     sqlite::Statement ids = connection_->prepare("SELECT name, seq FROM sqlite_sequence WHERE seq > 0");
     while (ids.step())
-        last_ids_.emplace_back(ids.column_text(0), ids.column_int(1));
+        contents_.last_ids.emplace_back(ids.column_text(0), ids.column_int(1));
+}
+
+std::uint64_t ArchiveReader::count(const PortableTable& table)
+{
+    return static_cast<std::uint64_t>(connection_->query_int("SELECT count(*) FROM " + quote_identifier(table.name)));
 }
 
 void ArchiveReader::select(const PortableTable& table, const std::vector<std::string>& columns)
 {
     rows_.reset();
-    std::string wanted;
-    for (const std::string& column : columns)
-        wanted += (wanted.empty() ? "" : ", ") + expression(table, column);
     columns_ = std::make_shared<const std::vector<std::string>>(columns);
-    rows_.emplace(connection_->prepare_once("SELECT " + wanted + " FROM " + quote_identifier(table.name)));
+    rows_.emplace(
+        connection_->prepare_once("SELECT " + quote_identifiers(columns) + " FROM " + quote_identifier(table.name)));
 }
 
 Rows ArchiveReader::read()
@@ -82,6 +92,37 @@ Rows ArchiveReader::read()
         add_row(rows, *rows_);
     }
     return rows.finish();
+}
+
+void ArchiveReader::close() noexcept
+{
+    rows_.reset();
+    scope_.reset();
+    connection_.reset();
+}
+
+void ArchiveReader::write_file(const std::filesystem::path& file, int page_size)
+{
+    rows_.reset();
+    const auto pages = static_cast<int>(connection_->query_int("PRAGMA page_size"));
+    sqlite::OpenOptions options = connection_->options();
+    options.path = file;
+    options.read_only = false;
+    options.archive = true;
+    options.synchronous = "OFF"; // it is not needed after a crash
+    options.page_size = pages;
+    {
+        sqlite::Connection copy(options);
+        const sqlite::Stopper::Scope scope(copying_, copy);
+        sqlite::copy_database(*connection_, copy);
+    }
+    sqlite::Connection copy(std::move(options)); // anew, for the pages said that it is in write-ahead logging
+    const sqlite::Stopper::Scope scope(copying_, copy);
+    mark(copy);
+    if (pages == page_size)
+        return;
+    copy.execute("PRAGMA page_size=" + std::to_string(page_size));
+    copy.prepare_once("VACUUM").run();
 }
 
 } // namespace whisperstore::archive

@@ -1,17 +1,19 @@
 #include "database/archive/archive_writer.hpp"
 
 #include "database/archive/archive_format.hpp"
+#include "database/archive/definitions.hpp"
 
 namespace whisperstore::archive {
 
 namespace {
 
-sqlite::OpenOptions options_for(const std::filesystem::path& path, std::string_view backend)
+sqlite::OpenOptions options_for(const std::filesystem::path& path, std::string_view backend, int page_size)
 {
     sqlite::OpenOptions options;
     options.path = path;
     options.archive = true;
     options.synchronous = "OFF"; // nobody sees the file before it is durable as a whole
+    options.page_size = page_size;
     options.backend = backend;
     return options;
 }
@@ -31,14 +33,14 @@ std::string insert_statement(const PortableTable& table)
 /// For an error while work on one table was done.
 StorageError about(const PortableTable& table, const StorageError& error)
 {
-    return error.prefixed("the table " + table.name + " does not fit into an archive: ");
+    return error.prefixed("the table " + table.name + " does not fit into a database of SQLite: ");
 }
 
 } // namespace
 
-ArchiveWriter::ArchiveWriter(const std::filesystem::path& file, std::string_view backend)
+ArchiveWriter::ArchiveWriter(const std::filesystem::path& file, std::string_view backend, int page_size)
     : partial_(std::in_place, file, backend),
-      connection_(std::make_unique<sqlite::Connection>(options_for(partial_->path(), backend)))
+      connection_(std::make_unique<sqlite::Connection>(options_for(partial_->path(), backend, page_size)))
 {
     scope_.emplace(stopper_, *connection_);
     // Parents may come after children, and a file that fails is thrown away.
@@ -83,9 +85,11 @@ void ArchiveWriter::insert(const PortableTable& table, const Rows& rows)
     }
 }
 
-void ArchiveWriter::finish(const Contents& contents)
+void ArchiveWriter::create_indexes(const std::vector<PortableTable>& tables, bool of_the_schema)
 {
-    for (const PortableTable& table : contents.tables)
+    for (const PortableTable& table : tables) {
+        if ((core_table(table) != nullptr) != of_the_schema)
+            continue;
         for (const std::string& sql : render(table, SqlDialect::sqlite).indexes) {
             try {
                 connection_->prepare_once(sql).run();
@@ -93,8 +97,16 @@ void ArchiveWriter::finish(const Contents& contents)
                 throw about(table, error);
             }
         }
+    }
+}
+
+void ArchiveWriter::complete(const Contents& contents)
+{
+    // In the order in which they are made where an application adds tables to a new database.
+    create_indexes(contents.tables, true);
     for (const std::string& sql : render_rules(contents.tables, SqlDialect::sqlite))
         connection_->prepare_once(sql).run();
+    create_indexes(contents.tables, false);
     for (const auto& [table, id] : contents.last_ids) {
         // There is a row for a table that has rows.
         sqlite::Statement remove = connection_->prepare("DELETE FROM sqlite_sequence WHERE name = ?1 AND seq <= ?2");
@@ -109,6 +121,11 @@ void ArchiveWriter::finish(const Contents& contents)
     check();
     scope_.reset();
     connection_.reset();
+}
+
+void ArchiveWriter::finish(const Contents& contents)
+{
+    complete(contents);
     partial_->publish();
 }
 
@@ -127,15 +144,15 @@ void ArchiveWriter::check()
         throw StorageError(StorageErrc::constraint_violation,
                            "a table has values that the portable schema does not allow, such as NaN or infinite times "
                            "(" +
-                               check + "): correct them, then make the backup again");
+                               check + "): correct them, then try again");
     if (check != "ok")
-        throw StorageError(StorageErrc::corrupt, "the archive does not pass its check: " + check);
+        throw StorageError(StorageErrc::corrupt, "what was written does not pass its check: " + check);
     // A restore would refuse it, so it must not be made.
     sqlite::Statement orphans = connection_->prepare("PRAGMA foreign_key_check");
     if (orphans.step())
         throw StorageError(StorageErrc::corrupt,
                            "rows of " + std::string(orphans.column_text(0)) + " refer to missing rows of " +
-                               std::string(orphans.column_text(2)) + ": remove them, then make the backup again");
+                               std::string(orphans.column_text(2)) + ": remove them, then try again");
 }
 
 } // namespace whisperstore::archive

@@ -1,40 +1,27 @@
 #pragma once
 // Writing a relational archive row by row. All of it blocks.
 
-#include "database/archive/definitions.hpp"
-#include "database/archive/portable_table.hpp"
+#include "database/archive/contents.hpp"
 #include "sqlite/connection.hpp"
 #include "sqlite/files.hpp"
 #include "sqlite/stopper.hpp"
 
 #include <whisperstore/database/query_result.hpp>
 
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace whisperstore::archive {
-
-/// What an archive holds besides rows.
-struct Contents
-{
-    std::vector<PortableTable> tables;
-    /// The largest id a table with automatic ids ever gave.
-    std::vector<std::pair<std::string, std::int64_t>> last_ids;
-    std::vector<Definition> definitions;
-};
 
 /// One archive in the making, which appears whole or not at all. One thread at a time.
 class ArchiveWriter
 {
 public:
     /// Throws StorageError already_exists.
-    ArchiveWriter(const std::filesystem::path& file, std::string_view backend);
+    ArchiveWriter(const std::filesystem::path& file, std::string_view backend, int page_size = 4096);
     ArchiveWriter(const ArchiveWriter&) = delete;
     ArchiveWriter& operator=(const ArchiveWriter&) = delete;
 
@@ -42,8 +29,12 @@ public:
     /// Adds rows with the columns of the table, in their order.
     /// Throws StorageError constraint_violation naming the table for what its keys do not allow.
     void insert(const PortableTable& table, const Rows& rows);
-    /// Everything else, then checks it, makes it durable and gives it its name.
+    /// Everything else, then checks it: path() can be read.
     /// Throws StorageError constraint_violation naming the table whose CHECKs do not hold.
+    void complete(const Contents& contents);
+    /// Where it is until it has its name.
+    const std::filesystem::path& path() const noexcept { return partial_->path(); }
+    /// complete(), makes it durable and gives it its name.
     void finish(const Contents& contents);
 
     /// Removes the file, where it has no name yet. Nothing can be done with it afterwards.
@@ -53,6 +44,8 @@ public:
     void stop() noexcept { stopper_.stop(); }
 
 private:
+    /// Those of tables of the portable schema, or of the others.
+    void create_indexes(const std::vector<PortableTable>& tables, bool of_the_schema);
     void check();
 
     std::optional<sqlite::PartialFile> partial_;

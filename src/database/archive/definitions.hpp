@@ -1,21 +1,12 @@
 #pragma once
 // The definitions of PostgreSQL in an archive: what tables are there in PostgreSQL's own words.
 
+#include "database/archive/contents.hpp"
 #include "sqlite/connection.hpp"
 
-#include <string>
 #include <vector>
 
 namespace whisperstore::archive {
-
-/// A statement that only the database an archive was made from understands.
-struct Definition
-{
-    std::string kind;
-    std::string name;
-    std::string sql;
-    friend bool operator==(const Definition&, const Definition&) = default;
-};
 
 /// Writes them in order, with a fingerprint of the tables that the file holds now. Nothing for an empty list.
 void store_definitions(sqlite::Connection& connection, const std::vector<Definition>& definitions);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace whisperstore::archive {
 
@@ -179,37 +180,89 @@ void resolve_foreign_keys(std::vector<PortableTable>& tables)
         }
 }
 
+/// Whether the definition of a table has the word CHECK before a parenthesis. Within a name or a text it may be taken
+/// for one: too much is said then, not too little.
+bool has_check(std::string_view definition)
+{
+    const std::string text = upper(definition);
+    for (std::size_t at = text.find("CHECK"); at != std::string::npos; at = text.find("CHECK", at + 1)) {
+        const std::size_t next = text.find_first_not_of(" \t\r\n", at + 5);
+        if (next != std::string::npos && text[next] == '(')
+            return true;
+    }
+    return false;
+}
+
 } // namespace
 
-std::vector<PortableTable> read_tables(sqlite::Connection& connection)
+std::vector<PortableTable> read_tables(sqlite::Connection& connection, std::vector<LeftOut>* left_out)
 {
     std::vector<PortableTable> tables;
-    sqlite::Statement names =
-        connection.prepare("SELECT name, rootpage = 0 FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE "
-                           "'sqlite\\_%' ESCAPE '\\' AND name <> ?1 ORDER BY name");
+    // Shadow tables are the inside of a virtual one.
+    sqlite::Statement names = connection.prepare(
+        "SELECT l.name, l.type FROM pragma_table_list l JOIN sqlite_schema s ON s.type = 'table' AND s.name = l.name "
+        "WHERE l.schema = 'main' AND l.type IN ('table', 'virtual', 'shadow') AND l.name NOT LIKE 'sqlite\\_%' ESCAPE "
+        "'\\' AND l.name <> ?1 ORDER BY s.rowid");
     names.bind_text(1, definitions_table);
     while (names.step()) {
         PortableTable table;
         table.name = names.column_text(0);
-        if (names.column_int(1) != 0)
+        const std::string_view type = names.column_text(1);
+        if (type == "virtual" && !left_out)
             throw StorageError(StorageErrc::unsupported, connection.options().path.string() +
                                                              " has the virtual table " + table.name +
                                                              ", which only SQLite can hold");
+        if (type == "virtual")
+            left_out->push_back(LeftOut{"the virtual table " + table.name, "only SQLite can hold it", true});
+        if (type != "table")
+            continue;
         read_columns(connection, table);
         read_indexes(connection, table);
         read_foreign_keys(connection, table);
         tables.push_back(std::move(table));
     }
     resolve_foreign_keys(tables);
-    // Parents before children, for the keys of the portable schema are looked at with each row.
+    // Parents before children, for the keys of the portable schema are looked at with each row; and its versions first,
+    // as they are in a new database.
     const Schema& schema = WhisperEngineSchema::get_core_schema();
     const auto rank = [&](const PortableTable& table) {
+        if (table.name == "schema_migrations")
+            return std::ptrdiff_t(-1);
         const Table* core = schema.find(table.name);
         return core ? core - schema.tables.data() : static_cast<std::ptrdiff_t>(schema.tables.size());
     };
     std::stable_sort(tables.begin(), tables.end(),
                      [&](const PortableTable& a, const PortableTable& b) { return rank(a) < rank(b); });
     return tables;
+}
+
+void read_left_out(sqlite::Connection& connection, Contents& contents)
+{
+    std::set<std::string, std::less<>> known; // indexes and the schema's own rules
+    for (const auto& [name, sql] : WhisperEngineSchema::get_core_schema().render(SqlDialect::sqlite))
+        known.insert(name);
+    std::set<std::string, std::less<>> core;
+    for (const PortableTable& table : contents.tables) {
+        for (const PortableIndex& index : table.indexes)
+            known.insert(index.name);
+        if (core_table(table))
+            core.insert(table.name);
+    }
+    sqlite::Statement objects =
+        connection.prepare("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name");
+    while (objects.step()) {
+        const std::string_view type = objects.column_text(0);
+        const std::string name(objects.column_text(1));
+        if (type == "view")
+            contents.left_out.push_back(LeftOut{"the view " + name, "it is written in SQLite's SQL"});
+        else if (type == "trigger" && !known.contains(name))
+            contents.left_out.push_back(LeftOut{"the trigger " + name, "it is written in SQLite's SQL"});
+        else if (type == "index" && !known.contains(name))
+            contents.left_out.push_back(
+                LeftOut{"the index " + name, "it is of an expression or of a part of the rows, in SQLite's SQL"});
+        else if (type == "table" && !core.contains(name) && has_check(objects.column_text(2)))
+            contents.left_out.push_back(LeftOut{"CHECKs of the table " + name, "they are written in SQLite's SQL"});
+    }
 }
 
 } // namespace whisperstore::archive

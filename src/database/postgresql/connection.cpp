@@ -281,7 +281,9 @@ void Connection::watch(Ended& ended, bool by_ourselves)
             reading_ = true;
             watched_.wait(true, Watcher(shared_from_this(), watch_, true));
         }
-        if (PQflush(link_.get()) == 1 && !writing_) {
+        // There may be room by now, which the request that waits for it has yet to hear.
+        const bool unsent = PQflush(link_.get()) == 1;
+        if ((unsent || pipeline_.front()->wants_room()) && !writing_) {
             writing_ = true;
             watched_.wait(false, Watcher(shared_from_this(), watch_, false));
         }

@@ -134,6 +134,7 @@ int CopyInRequest::send(Connection& connection)
 bool CopyInRequest::read_raw(Connection& connection)
 {
     PGconn* link = connection.link();
+    wants_room_ = true;
     while (true) {
         switch (state_->stage) {
         case Stage::ended:
@@ -165,8 +166,10 @@ bool CopyInRequest::read_raw(Connection& connection)
             break;
         }
         default:
-            if (!read_answers(*state_, link, PGRES_COPY_IN))
+            if (!read_answers(*state_, link, PGRES_COPY_IN)) {
+                wants_room_ = false;
                 return false;
+            }
             break;
         }
     }

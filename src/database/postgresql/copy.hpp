@@ -54,6 +54,7 @@ public:
     /// \param ends after this piece; with `abandons` the server is told to forget it all
     CopyInRequest(std::shared_ptr<CopyState> state, std::string piece, bool ends, bool abandons = false);
     bool is_raw() const noexcept override { return true; }
+    bool wants_room() const noexcept override { return wants_room_; }
     int send(Connection& connection) override;
     bool read_raw(Connection& connection) override;
     void receive(Connection&, Result) override {}
@@ -66,6 +67,7 @@ private:
     const bool ends_;
     const bool abandons_;
     bool put_ = false;
+    bool wants_room_ = false;
 };
 
 } // namespace whisperstore::postgresql

@@ -33,7 +33,35 @@ void append_text(std::string& out, std::string_view text)
     }
 }
 
-void append_value(std::string& out, const ValueView& value)
+} // namespace
+
+std::string quoted_identifier(std::string_view name, std::string_view what)
+{
+    if (name.empty())
+        throw StorageError(StorageErrc::invalid_argument, std::string(what) + " has no name");
+    text::check(name, what);
+    std::string out = "\"";
+    for (const char c : name) {
+        out.push_back(c);
+        if (c == '"')
+            out.push_back('"');
+    }
+    out.push_back('"');
+    return out;
+}
+
+void append_copy_row(std::string& out, std::span<const Value> values)
+{
+    bool first = true;
+    for (const Value& value : values) {
+        if (!std::exchange(first, false))
+            out.push_back('\t');
+        append_copy_value(out, value.view());
+    }
+    out.push_back('\n');
+}
+
+void append_copy_value(std::string& out, const ValueView& value)
 {
     char digits[40];
     switch (value.kind()) {
@@ -68,44 +96,6 @@ void append_value(std::string& out, const ValueView& value)
         break;
     }
     }
-}
-
-} // namespace
-
-std::string quoted_identifier(std::string_view name, std::string_view what)
-{
-    if (name.empty())
-        throw StorageError(StorageErrc::invalid_argument, std::string(what) + " has no name");
-    text::check(name, what);
-    std::string out = "\"";
-    for (const char c : name) {
-        out.push_back(c);
-        if (c == '"')
-            out.push_back('"');
-    }
-    out.push_back('"');
-    return out;
-}
-
-void append_copy_row(std::string& out, std::span<const Value> values)
-{
-    bool first = true;
-    for (const Value& value : values) {
-        if (!std::exchange(first, false))
-            out.push_back('\t');
-        append_value(out, value.view());
-    }
-    out.push_back('\n');
-}
-
-void append_copy_row(std::string& out, const Row& row)
-{
-    for (std::size_t i = 0; i < row.size(); ++i) {
-        if (i > 0)
-            out.push_back('\t');
-        append_value(out, row[i]);
-    }
-    out.push_back('\n');
 }
 
 } // namespace whisperstore::postgresql

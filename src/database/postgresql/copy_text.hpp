@@ -2,7 +2,6 @@
 // The text format of COPY. Pure code without I/O.
 
 #include <whisperstore/core/value.hpp>
-#include <whisperstore/database/query_result.hpp>
 
 #include <span>
 #include <string>
@@ -17,7 +16,7 @@ std::string quoted_identifier(std::string_view name, std::string_view what);
 /// Adds a row: values separated by tabs, escaped (manual, COPY, "Text Format"). Throws StorageError invalid_argument
 /// for text that is no UTF-8 or holds NUL.
 void append_copy_row(std::string& out, std::span<const Value> values);
-/// The same of a result's row.
-void append_copy_row(std::string& out, const Row& row);
+/// One value of a row.
+void append_copy_value(std::string& out, const ValueView& value);
 
 } // namespace whisperstore::postgresql

@@ -1,6 +1,6 @@
 #include "database/postgresql/lease.hpp"
 
-#include "database/postgresql/copy.hpp"
+#include "core/both.hpp"
 #include "database/postgresql/pool.hpp"
 #include "database/postgresql/statement_request.hpp"
 #include "protocol/sql/sql_lexer.hpp"
@@ -105,51 +105,94 @@ awaitable<void> Lease::copy_out(std::string sql, std::function<awaitable<void>(s
     auto state = std::make_shared<CopyState>();
     state->sql = std::move(sql);
     while (state->stage != CopyState::Stage::ended) {
-        auto request = std::make_shared<CopyOutRequest>(state);
-        co_await run_request(request, context);
-        co_await sink(std::move(request->rows));
+        std::vector<std::string> rows = co_await copy_out_piece(state, context);
+        co_await sink(std::move(rows));
     }
+}
+
+awaitable<std::vector<std::string>> Lease::copy_out_piece(std::shared_ptr<CopyState> state, OperationContext context)
+{
+    auto request = std::make_shared<CopyOutRequest>(std::move(state));
+    co_await run_request(request, std::move(context));
+    co_return std::move(request->rows);
+}
+
+namespace {
+
+/// What a source gave.
+struct Piece
+{
+    std::string bytes;
+    bool more = true;
+    std::exception_ptr refused; // by the source
+};
+
+awaitable<void> ask(const std::function<awaitable<bool>(std::string& piece)>& source, Piece& piece)
+{
+    try {
+        piece.more = co_await source(piece.bytes);
+    } catch (...) {
+        piece.refused = std::current_exception();
+        piece.more = false;
+    }
+    if (!piece.more)
+        piece.bytes.clear();
+}
+
+} // namespace
+
+awaitable<void> Lease::copy_piece(std::shared_ptr<CopyState> state, std::string piece, bool ends, bool abandons,
+                                  OperationContext context)
+{
+    auto request = std::make_shared<CopyInRequest>(std::move(state), std::move(piece), ends, abandons);
+    co_await run_request(std::move(request), std::move(context));
 }
 
 awaitable<std::uint64_t> Lease::copy_in(std::string sql, std::function<awaitable<bool>(std::string& piece)> source,
                                         OperationContext context)
 {
-    auto state = std::make_shared<CopyState>();
+    const auto state = std::make_shared<CopyState>();
+    state->sql = std::move(sql);
+    Piece piece;
+    co_await ask(source, piece);
+    while (state->stage != CopyState::Stage::ended) {
+        const std::exception_ptr refused = piece.refused;
+        awaitable<void> sending = copy_piece(state, std::move(piece.bytes), !piece.more, refused != nullptr, context);
+        if (!piece.more) {
+            co_await std::move(sending);
+            if (refused)
+                std::rethrow_exception(refused);
+            continue;
+        }
+        piece = Piece();
+        awaitable<void> asking = ask(source, piece);
+        co_await both(std::move(sending), std::move(asking));
+    }
+    co_return state->rows;
+}
+
+awaitable<std::uint64_t> Lease::copy_in(std::string sql, std::function<bool(std::string& piece)> source,
+                                        OperationContext context)
+{
+    const auto state = std::make_shared<CopyState>();
     state->sql = std::move(sql);
     std::exception_ptr refused; // by the source
     bool more = true;
     while (state->stage != CopyState::Stage::ended) {
         std::string piece;
         try {
-            if (more)
-                more = co_await source(piece);
+            more = more && source(piece);
         } catch (...) {
             refused = std::current_exception();
             more = false;
         }
         if (!more)
             piece.clear();
-        auto request = std::make_shared<CopyInRequest>(state, std::move(piece), !more, refused != nullptr);
-        co_await run_request(request, context);
+        co_await copy_piece(state, std::move(piece), !more, refused != nullptr, context);
     }
     if (refused)
         std::rethrow_exception(refused);
     co_return state->rows;
-}
-
-namespace {
-
-awaitable<bool> at_hand(bool more) { co_return more; }
-
-} // namespace
-
-awaitable<std::uint64_t> Lease::copy_in(std::string sql, std::function<bool(std::string& piece)> source,
-                                        OperationContext context)
-{
-    std::function<awaitable<bool>(std::string&)> asked = [source = std::move(source)](std::string& piece) {
-        return at_hand(source(piece));
-    };
-    co_return co_await copy_in(std::move(sql), std::move(asked), std::move(context));
 }
 
 } // namespace whisperstore::postgresql

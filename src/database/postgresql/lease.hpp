@@ -2,6 +2,7 @@
 // A connection for one caller alone.
 
 #include "database/postgresql/connection.hpp"
+#include "database/postgresql/copy.hpp"
 #include "database/postgresql/statement.hpp"
 
 #include <whisperstore/core/async.hpp>
@@ -52,7 +53,10 @@ public:
     /// of them at once. The server waits meanwhile.
     awaitable<void> copy_out(std::string sql, std::function<awaitable<void>(std::vector<std::string> rows)> sink,
                              OperationContext context);
-    /// `COPY … FROM STDIN`: asks for pieces of any size until `source` returns false; returns the rows loaded.
+    /// The next of these pieces, for whom it suits better to ask; `state` says whether it has ended.
+    awaitable<std::vector<std::string>> copy_out_piece(std::shared_ptr<CopyState> state, OperationContext context);
+    /// `COPY … FROM STDIN`: asks for pieces of any size until `source` returns false; returns the rows loaded. The next
+    /// piece is asked for while the one before is sent.
     awaitable<std::uint64_t> copy_in(std::string sql, std::function<awaitable<bool>(std::string& piece)> source,
                                      OperationContext context);
     /// The same where the pieces are at hand.
@@ -68,6 +72,9 @@ public:
     void give_back() noexcept;
 
 private:
+    awaitable<void> copy_piece(std::shared_ptr<CopyState> state, std::string piece, bool ends, bool abandons,
+                               OperationContext context);
+
     std::shared_ptr<Pool> pool_;
     std::shared_ptr<Connection> connection_;
 };

@@ -59,6 +59,10 @@ public:
                                            OperationContext context);
     static awaitable<void> restore_database(std::shared_ptr<Operations> self, std::filesystem::path path,
                                             OperationContext context);
+    static awaitable<std::shared_ptr<DatabaseSnapshot>> open_snapshot(std::shared_ptr<Operations> self,
+                                                                      OperationContext context);
+    static awaitable<void> load_snapshot(std::shared_ptr<Operations> self, std::shared_ptr<DatabaseSnapshot> from,
+                                         LoadOptions options, OperationContext context);
     /// A connection for bulk loads, backups and restores. Throws as the others do.
     static awaitable<Lease> lease(std::shared_ptr<Operations> self, bool only_reads, OperationContext context);
     /// One to the server that takes writes, beside those of the pool.

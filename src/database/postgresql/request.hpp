@@ -52,6 +52,8 @@ public:
     virtual Next turn_ended(Connection& connection) = 0;
     /// COPY: it reads the connection by itself, outside pipeline mode, and is alone on it.
     virtual bool is_raw() const noexcept { return false; }
+    /// Of a raw one whose read_raw() waits: for room to write, and not for something to read.
+    virtual bool wants_room() const noexcept { return false; }
     /// Something came, or room to send: true when its turn has ended.
     virtual bool read_raw(Connection&) { return true; }
     /// What the caller is told; null for success.

@@ -156,4 +156,19 @@ std::vector<VectorDocument> ArchiveReader::read(const StoredCollection& collecti
     return documents;
 }
 
+std::vector<VectorDocument> ArchiveReader::find(const StoredCollection& collection, const std::vector<std::string>& ids)
+{
+    std::vector<VectorDocument> documents;
+    sqlite::Statement row = connection_.prepare("SELECT id, embedding, metadata, content FROM documents "
+                                                "WHERE collection = ?1 AND id = ?2");
+    row.bind(1, collection.number);
+    for (const std::string& id : ids) {
+        row.reset();
+        row.bind_text(2, id);
+        if (row.step())
+            documents.push_back(read_document(connection_, row, 0, collection.config.embedding_dimension));
+    }
+    return documents;
+}
+
 } // namespace whisperstore::vector_archive

@@ -57,6 +57,8 @@ public:
 
     /// The next documents, at most so many. \param after the place the last call left; 0 at the beginning.
     std::vector<VectorDocument> read(const StoredCollection& collection, std::size_t most, std::int64_t& after);
+    /// Those of the ids that it holds, in their order.
+    std::vector<VectorDocument> find(const StoredCollection& collection, const std::vector<std::string>& ids);
 
 private:
     sqlite::Connection connection_;

@@ -60,6 +60,21 @@ awaitable<std::vector<VectorDocument>> RestoreSource::next(std::shared_ptr<Resto
             self->after_ = 0;
         }
         *documents = self->reader_->read(collection, documents_at_once, self->after_);
+        if (documents->empty())
+            self->collection_ = 0;
+    };
+    co_await run_stoppable(std::move(read), std::move(context));
+    co_return std::move(*documents);
+}
+
+awaitable<std::vector<VectorDocument>> RestoreSource::find(std::shared_ptr<RestoreSource> self,
+                                                           const vector_archive::StoredCollection& collection,
+                                                           std::vector<std::string> ids, OperationContext context)
+{
+    auto documents = std::make_shared<std::vector<VectorDocument>>();
+    std::function<void(sqlite::Stopper&)> read = [self, &collection, documents,
+                                                  wanted = std::move(ids)](sqlite::Stopper&) {
+        *documents = self->reader_->find(collection, wanted);
     };
     co_await run_stoppable(std::move(read), std::move(context));
     co_return std::move(*documents);

@@ -30,10 +30,14 @@ public:
                                                           OperationContext context);
 
     const std::vector<vector_archive::StoredCollection>& collections() const noexcept { return collections_; }
-    /// The next documents of a collection; empty at its end. One call at a time.
+    /// The next documents of a collection; empty at its end, after which it begins again. One call at a time.
     static awaitable<std::vector<VectorDocument>> next(std::shared_ptr<RestoreSource> self,
                                                        const vector_archive::StoredCollection& collection,
                                                        OperationContext context);
+    /// Those of the ids that a collection holds, in their order. One call at a time.
+    static awaitable<std::vector<VectorDocument>> find(std::shared_ptr<RestoreSource> self,
+                                                       const vector_archive::StoredCollection& collection,
+                                                       std::vector<std::string> ids, OperationContext context);
 
 private:
     std::vector<vector_archive::StoredCollection> collections_;

@@ -229,26 +229,5 @@ TEST(RedisBackup, BringsEveryChannelBack)
     EXPECT_EQ(history->calls(), calls + 1);
 }
 
-TEST(RedisBackup, ADamagedArchiveChangesNothing)
-{
-    const TestDirectory directory;
-    const auto cache = open_cache(RedisServers::get().single_config());
-    run(cache->add_message("c1", test_message(1)));
-    EXPECT_STORAGE_ERROR(run(cache->restore_cache(directory / "none.db")), not_found);
-    write_file(directory / "text.db", "no database");
-    EXPECT_STORAGE_ERROR(run(cache->restore_cache(directory / "text.db")), corrupt);
-    run(cache->add_message("c2", test_message(2)));
-    run(cache->backup_cache(directory / "cache.db"));
-    std::string bytes = read_file(directory / "cache.db");
-    const std::size_t at = bytes.find("\"message_id\"");
-    ASSERT_NE(at, std::string::npos);
-    bytes[at + 1] = 'X';
-    write_file(directory / "cache.db", bytes);
-    run(cache->clear_channel_cache("c1"));
-    run(cache->clear_channel_cache("c2"));
-    EXPECT_STORAGE_ERROR(run(cache->restore_cache(directory / "cache.db")), corrupt);
-    EXPECT_EQ(run(cache->get_cache_stats()).cached_channels, 0U);
-}
-
 } // namespace
 } // namespace whisperstore::test

@@ -4,6 +4,7 @@
 
 #include <whisperstore/core/error.hpp>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -19,7 +20,7 @@ SELECT c.relname::text AS name,
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()
 WHERE c.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM pg_depend e
     WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
-ORDER BY c.relname::text COLLATE "C")";
+ORDER BY c.oid)";
 
 // A domain is as its type: what it forbids the other database need not.
 constexpr std::string_view columns_sql = R"(
@@ -93,13 +94,6 @@ PortableType portable_type(Oid type) noexcept
     }
 }
 
-[[noreturn]] void refuse(const std::string& table, const std::string& why)
-{
-    throw StorageError(StorageErrc::unsupported, "the table " + table + " " + why +
-                                                     ", which an archive cannot hold: back this database up with "
-                                                     "pg_dump, or move the table into another schema");
-}
-
 /// Upper and lower case are one in SQLite's names, for the letters of ASCII.
 std::string folded(std::string_view name)
 {
@@ -118,16 +112,21 @@ public:
         for (const Row& row : names) {
             SourceTable table;
             table.table.name = row["name"].as_text();
-            check_name(table.table.name);
-            if (!row["obstacle"].is_null())
-                refuse(table.table.name, std::string(row["obstacle"].as_text()));
+            if (!row["obstacle"].is_null()) {
+                leave_out(table.table.name, std::string(row["obstacle"].as_text()));
+                continue;
+            }
+            if (!takes_name(table.table.name))
+                continue;
             places_.emplace(table.table.name, list_.size());
             list_.push_back(std::move(table));
         }
         for (const Row& row : columns)
             add_column(row);
-        for (SourceTable& table : list_)
-            complete(table);
+        std::erase_if(list_, [this](const SourceTable& table) { return !is_complete(table.table); });
+        places_.clear();
+        for (std::size_t i = 0; i < list_.size(); ++i)
+            places_.emplace(list_[i].table.name, i);
     }
 
     void add_constraint(const Row& row)
@@ -177,7 +176,7 @@ public:
     }
 
     /// Keys of one integer that the database fills.
-    std::vector<SourceTable> finish()
+    SourceTables finish()
     {
         for (SourceTable& source : list_) {
             PortableTable& table = source.table;
@@ -187,7 +186,7 @@ public:
             table.automatic_id =
                 automatic_.contains(std::pair(table.name, key)) && table.find(key)->type == PortableType::integer;
         }
-        return std::move(list_);
+        return SourceTables{std::move(list_), std::move(left_out_)};
     }
 
 private:
@@ -199,13 +198,21 @@ private:
         return found == names.end() ? std::string() : found->second;
     }
 
-    void check_name(const std::string& name)
+    void leave_out(const std::string& table, std::string reason)
+    {
+        left_out_.push_back(archive::LeftOut{"the table " + table, std::move(reason), true});
+    }
+
+    bool takes_name(const std::string& name)
     {
         const std::string key = folded(name);
-        if (key.starts_with("sqlite_") || key == archive::definitions_table)
-            refuse(name, "has a name that SQLite or the archive keeps for itself");
-        if (!folded_.insert(key).second)
-            refuse(name, "differs from another one by upper and lower case only");
+        const bool is_kept = key.starts_with("sqlite_") || key == archive::definitions_table;
+        if (is_kept)
+            leave_out(name, "has a name that SQLite or the archive keeps for itself");
+        const bool is_new = folded_.insert(key).second;
+        if (!is_kept && !is_new)
+            leave_out(name, "differs from another one by upper and lower case only");
+        return !is_kept && is_new;
     }
 
     SourceTable* find(std::string_view name)
@@ -238,24 +245,27 @@ private:
             if (!row["base_type"].is_null())
                 asked += "::" + std::string(row["base_type"].as_text());
         }
-        source->copy += (source->copy.empty() ? "" : ", ") + asked;
+        source->expressions.push_back(std::move(asked));
         source->table.columns.push_back(std::move(column));
     }
 
-    static void complete(SourceTable& source)
+    bool is_complete(const PortableTable& table)
     {
-        PortableTable& table = source.table;
-        if (table.columns.empty())
-            refuse(table.name, "has no columns");
+        if (table.columns.empty()) {
+            leave_out(table.name, "has no columns");
+            return false;
+        }
         std::set<std::string> names;
         for (const PortableColumn& column : table.columns)
-            if (!names.insert(folded(column.name)).second)
-                refuse(table.name, "has columns that differ by upper and lower case only (" + column.name + ")");
-        source.copy =
-            "COPY (SELECT " + source.copy + " FROM " + quote_identifier(table.name) + ") TO STDOUT (FORMAT binary)";
+            if (!names.insert(folded(column.name)).second) {
+                leave_out(table.name, "has columns that differ by upper and lower case only (" + column.name + ")");
+                return false;
+            }
+        return true;
     }
 
     std::vector<SourceTable> list_;
+    std::vector<archive::LeftOut> left_out_;
     std::map<std::string, std::size_t, std::less<>> places_;
     std::set<std::string> folded_;
     std::set<std::pair<std::string, std::string>> automatic_; // table and column
@@ -270,7 +280,29 @@ awaitable<QueryResult> ask(Lease& lease, std::string_view sql, const OperationCo
 
 } // namespace
 
-awaitable<std::vector<SourceTable>> read_source_tables(Lease& lease, OperationContext context)
+std::string SourceTable::copy(const std::vector<std::size_t>& columns, std::string_view condition) const
+{
+    std::string selection;
+    for (const std::size_t column : columns)
+        selection += (selection.empty() ? "" : ", ") + expressions.at(column);
+    return "COPY (SELECT " + selection + " FROM " + quote_identifier(table.name) + " " + std::string(condition) +
+           ") TO STDOUT (FORMAT binary)";
+}
+
+std::vector<std::size_t> SourceTable::places(const std::vector<std::string>& columns) const
+{
+    std::vector<std::size_t> found;
+    for (const std::string& name : columns) {
+        const auto place = std::find_if(table.columns.begin(), table.columns.end(),
+                                        [&](const PortableColumn& column) { return column.name == name; });
+        if (place == table.columns.end())
+            throw StorageError(StorageErrc::not_found, "the table " + table.name + " has no column " + name);
+        found.push_back(static_cast<std::size_t>(place - table.columns.begin()));
+    }
+    return found;
+}
+
+awaitable<SourceTables> read_source_tables(Lease& lease, OperationContext context)
 {
     const QueryResult names = co_await ask(lease, tables_sql, context);
     const QueryResult columns = co_await ask(lease, columns_sql, context);

@@ -23,6 +23,8 @@ std::vector<std::string> transaction_settings(const std::string& schema)
         "SET LOCAL IntervalStyle TO 'iso_8601'",
         "SET LOCAL extra_float_digits TO 1",
         "SET LOCAL bytea_output TO 'hex'",
+        // Rows in the order in which they were written, from the first.
+        "SET LOCAL synchronize_seqscans TO off",
         // The caller's deadline ends it, and rows must not be missing without anybody hearing of it.
         "SET LOCAL statement_timeout TO 0",
         "SET LOCAL idle_in_transaction_session_timeout TO 0",

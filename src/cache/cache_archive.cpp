@@ -1,13 +1,13 @@
-#include "cache/redis/cache_archive.hpp"
+#include "cache/cache_archive.hpp"
 
 #include "cache/cached_messages.hpp"
-#include "cache/redis/message_codec.hpp"
+#include "cache/message_json.hpp"
 
 #include <whisperstore/core/error.hpp>
 
 #include <utility>
 
-namespace whisperstore::redis {
+namespace whisperstore {
 
 namespace {
 
@@ -146,4 +146,4 @@ ArchivedChannel CacheArchiveReader::read_channel(std::int64_t number)
     return channel;
 }
 
-} // namespace whisperstore::redis
+} // namespace whisperstore

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace whisperstore::redis {
+namespace whisperstore {
 
 struct ArchivedChannel
 {
@@ -63,4 +63,4 @@ private:
     std::int64_t last_ = 0;
 };
 
-} // namespace whisperstore::redis
+} // namespace whisperstore
