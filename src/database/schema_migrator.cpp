@@ -86,13 +86,15 @@ public:
         const auto first_look = co_await read_migration_records(database_, context_);
         if (is_nothing_to_do(first_look))
             co_return std::vector<PlannedMigration>();
+        if (first_look.empty()) { // perhaps there is no table yet
+            TableDefinitions table = migrations_table(database_.dialect());
+            co_await database_.create_tables(std::move(table), context_);
+        }
         std::function<void(const std::string&)> waits = [this](const std::string& holder) { tell_waiting(holder); };
         OperationContext waiting = context_;
         if (options_.wait)
             waiting = context_.limited_to(*options_.wait);
         const std::shared_ptr<void> lock = co_await database_.lock_migrations(std::move(waits), std::move(waiting));
-        TableDefinitions table = migrations_table(database_.dialect());
-        co_await database_.create_tables(std::move(table), context_);
         // Another runner may have done it, or a part of it.
         const auto records = co_await read_migration_records_of_writer(database_, context_);
         const std::vector<MigrationStep> steps = steps_for(records);

@@ -55,9 +55,15 @@ awaitable<void> run_statements(std::shared_ptr<Operations> self, std::string scr
             std::vector<std::string> watch = one(notice_our_end_in_session);
             co_await lease.run_commands(std::move(watch), false, context);
         }
-        for (const std::string& command : commands) {
-            std::vector<std::string> alone = one(command);
-            co_await lease.run_commands(std::move(alone), false, context);
+        try {
+            for (const std::string& command : commands) {
+                std::vector<std::string> alone = one(command);
+                co_await lease.run_commands(std::move(alone), false, context);
+            }
+        } catch (...) {
+            if (router->wants_positions())
+                router->wrote(context, std::string()); // those before it stay, and the caller reads its own writes
+            throw;
         }
         if (router->wants_positions()) {
             std::vector<std::string> ask = one(std::string(log_position_sql));
