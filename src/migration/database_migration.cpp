@@ -171,12 +171,12 @@ private:
         if (!report_.already_there && options_.existing == ExistingData::refuse && !filled.empty())
             throw StorageError(StorageErrc::already_exists,
                                "the target has other rows already, in " + filled +
-                                   ": merge the source into it, or replace it (--merge, --replace)");
+                                   ": merge the source into it, or replace it");
         const std::string lost = what_would_be_lost(there->contents());
         if (!report_.already_there && options_.existing == ExistingData::refuse && !lost.empty())
             throw StorageError(StorageErrc::already_exists,
                                "the target has what the source has not, and would lose it: " + lost +
-                                   "; merge the source into it, or replace it (--merge, --replace)");
+                                   "; merge the source into it, or replace it");
     }
 
     /// What else is in the target besides the portable schema and tables of the source.
