@@ -310,7 +310,8 @@ TEST_F(ReferenceSurface, StorageMigrationManager)
     StorageMigrationManager migration_manager;
     EXPECT_TRUE(run(migration_manager.migrate_database(source->database(), target->database())).verified);
     EXPECT_TRUE(run(migration_manager.migrate_vector_database(source->vector_db(), target->vector_db())).verified);
-    EXPECT_EQ(run(target->database().execute_query("SELECT username FROM users"))[0]["username"], "Test User");
+    const QueryResult users = run(target->database().execute_query("SELECT username FROM users"));
+    EXPECT_EQ(users.rows[0]["username"], "Test User");
     EXPECT_EQ(run(target->vector_db().count_documents("user_memories")), 1U);
     run(source->close());
     run(target->close());
