@@ -180,6 +180,19 @@ awaitable<bool> remove(Database database, NodeRef node, OperationContext context
     }
 }
 
+awaitable<void> remove_all(Database database, OperationContext context)
+{
+    while (true) {
+        try {
+            co_await database->execute_transaction(graph::clear_queries(), context);
+            co_return;
+        } catch (const StorageError& error) {
+            if (!is_undone(error))
+                throw;
+        }
+    }
+}
+
 /// One small read of the graph's tables.
 awaitable<void> touch(Database database, OperationContext context)
 {
@@ -342,6 +355,13 @@ awaitable<void> MockGraphDatabaseManager::import_part(GraphPart part, OperationC
     constexpr auto operation = "import_part";
     const Database database = begin(operation, context);
     co_await named(database->database_type(), operation, write_part(database, std::move(part), std::move(context)));
+}
+
+awaitable<void> MockGraphDatabaseManager::clear(OperationContext context)
+{
+    constexpr auto operation = "clear";
+    const Database database = begin(operation, context);
+    co_await named(database->database_type(), operation, remove_all(database, std::move(context)));
 }
 
 awaitable<void> MockGraphDatabaseManager::ping(OperationContext context)

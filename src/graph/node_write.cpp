@@ -177,4 +177,12 @@ std::vector<Query> delete_node_queries(const NodeRef& node)
     return list;
 }
 
+std::vector<Query> clear_queries()
+{
+    // The edges first: else each node takes its own along, one by one.
+    std::vector<Query> list = queries(query("DELETE FROM relationships"));
+    list.push_back(query("DELETE FROM graph_nodes"));
+    return list;
+}
+
 } // namespace whisperstore::graph

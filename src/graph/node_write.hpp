@@ -48,5 +48,7 @@ std::vector<Query> write_nodes(const std::vector<GraphNode>& nodes, const NodeSt
 
 /// The first query's row_count tells whether there was such a node; triggers take the edges along.
 std::vector<Query> delete_node_queries(const NodeRef& node);
+/// Of every node and relationship.
+std::vector<Query> clear_queries();
 
 } // namespace whisperstore::graph

@@ -27,6 +27,7 @@ constexpr auto operations = numbered(std::array{
     Operation{"delete_node", 0, Repeatable::no, every_layer}, // tells whether it was there
     Operation{"export_part", 0, Repeatable::yes, every_layer},
     Operation{"import_part", 0, Repeatable::yes, every_layer}, // sets what create_relationships() would count
+    Operation{"clear", 0, Repeatable::no, without_time_limits},
     Operation{"ping", 0, Repeatable::yes, every_layer},
 });
 
@@ -109,6 +110,10 @@ public:
     awaitable<void> import_part(GraphPart part, OperationContext context) override
     {
         return call<&Graph::import_part>(operation("import_part"), std::move(context), std::move(part));
+    }
+    awaitable<void> clear(OperationContext context) override
+    {
+        return call<&Graph::clear>(operation("clear"), std::move(context));
     }
     awaitable<void> ping(OperationContext context) override
     {

@@ -84,6 +84,7 @@ public:
         co_return GraphPart();
     }
     awaitable<void> import_part(GraphPart, OperationContext context) override { co_await answer(std::move(context)); }
+    awaitable<void> clear(OperationContext context) override { co_await answer(std::move(context)); }
     std::string_view graph_database_type() const noexcept override { return "neo4j"; }
     std::vector<std::string> endpoints() const override { return std::vector<std::string>(1, "graph.example:7687"); }
 

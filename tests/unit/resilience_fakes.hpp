@@ -256,6 +256,7 @@ public:
         co_await script->step("export_part " + from + " " + std::to_string(limit), std::move(context));
         co_return GraphPart();
     }
+    awaitable<void> clear(OperationContext context) override { return script->step("clear", std::move(context)); }
     awaitable<void> import_part(GraphPart part, OperationContext context) override
     {
         return script->step("import_part " + std::to_string(part.nodes.size()), std::move(context));

@@ -156,6 +156,7 @@ TEST(DecoratedOperations, Graph)
         {"delete_node fact:f", [](G& g) { EXPECT_TRUE(run(g.delete_node(NodeRef::fact("f")))); }},
         {"export_part nodes/user: 7", [](G& g) { run(g.export_part("nodes/user:", 7)); }, true},
         {"import_part 1", [&](G& g) { run(g.import_part(part)); }, true},
+        {"clear", [&](G& g) { run(g.clear()); }, false},
         {"ping", [](G& g) { run(g.ping()); }, true},
     };
     check_operations<FakeGraph, G>(cases);

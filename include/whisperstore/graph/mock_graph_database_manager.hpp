@@ -61,6 +61,7 @@ public:
     awaitable<GraphPart> export_part(std::string from = std::string(), std::int64_t limit = 1000,
                                      OperationContext context = OperationContext()) override;
     awaitable<void> import_part(GraphPart part, OperationContext context = OperationContext()) override;
+    awaitable<void> clear(OperationContext context = OperationContext()) override;
     awaitable<void> ping(OperationContext context = OperationContext()) override;
 
     std::string_view graph_database_type() const noexcept override { return "sqlite"; }

@@ -232,6 +232,12 @@ CALL () {
 DETACH DELETE u
 RETURN count(*) AS deleted)";
 
+const std::string_view delete_some = R"(MATCH (n:WhisperNode)
+WHERE n._key STARTS WITH $prefix
+WITH n LIMIT $limit
+DETACH DELETE n
+RETURN count(*) AS deleted)";
+
 const std::string_view export_nodes = R"(MATCH (n:WhisperNode)
 WHERE n._key STARTS WITH $prefix AND n._key > $after
 RETURN properties(n) AS properties

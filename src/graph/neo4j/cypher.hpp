@@ -45,6 +45,8 @@ std::string neighbourhood(int max_depth, bool details);
 /// $key. Returns `deleted`, 0 or 1.
 extern const std::string_view delete_node;
 extern const std::string_view delete_user; ///< and what they own
+/// $prefix of a type's keys, $limit of nodes. Returns `deleted`.
+extern const std::string_view delete_some;
 
 /// \name Export: $prefix of a type's keys, $after which key, $limit of nodes
 ///@{

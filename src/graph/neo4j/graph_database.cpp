@@ -34,6 +34,7 @@ using Clock = OperationContext::Clock;
 constexpr std::chrono::seconds patience{30};
 constexpr std::chrono::milliseconds first_pause{2};
 constexpr std::chrono::milliseconds longest_pause{200};
+constexpr std::int64_t nodes_deleted_at_once = 5000;
 
 /// A node was deleted between two steps of a statement, which the server undid: run again it finds things as they are.
 bool lost_a_node(const StorageError& error)
@@ -250,6 +251,20 @@ awaitable<bool> GraphDatabase::remove(NodeRef node, OperationContext context)
     const Records answer =
         co_await execute(driver(), AccessMode::write, statement, parameter("key", keys_.key(node)), std::move(context));
     co_return answer.at(0).get(0).as_int() > 0;
+}
+
+// In parts, for the server keeps what one transaction deletes in its memory.
+awaitable<void> GraphDatabase::remove_all(OperationContext context)
+{
+    std::optional<NodeType> type = NodeType::user;
+    while (type) {
+        bolt::Map parameters = parameter("prefix", keys_.prefix(*type));
+        parameters.set("limit", nodes_deleted_at_once);
+        const Records answer =
+            co_await execute(driver(), AccessMode::write, cypher::delete_some, std::move(parameters), context);
+        if (answer.at(0).get(0).as_int() < nodes_deleted_at_once)
+            type = next_type(*type);
+    }
 }
 
 // ---- searches

@@ -36,6 +36,7 @@ public:
     awaitable<RelationshipNetwork> network(std::string user_id, int max_depth, std::int64_t limit,
                                            OperationContext context);
     awaitable<bool> remove(NodeRef node, OperationContext context);
+    awaitable<void> remove_all(OperationContext context);
     awaitable<GraphPart> read_part(std::string from, std::int64_t limit, OperationContext context);
     awaitable<void> write_part(GraphPart part, OperationContext context);
     awaitable<void> touch(OperationContext context);

@@ -128,6 +128,13 @@ awaitable<bool> Neo4jGraphDatabaseManager::delete_node(NodeRef node, OperationCo
     co_return co_await graph::renamed(type_, operation, database->remove(std::move(node), std::move(context)));
 }
 
+awaitable<void> Neo4jGraphDatabaseManager::clear(OperationContext context)
+{
+    constexpr auto operation = "clear";
+    const Database database = begin(operation, context);
+    co_await graph::renamed(type_, operation, database->remove_all(std::move(context)));
+}
+
 awaitable<GraphPart> Neo4jGraphDatabaseManager::export_part(std::string from, std::int64_t limit,
                                                             OperationContext context)
 {
