@@ -10,6 +10,9 @@ find_package(ICU REQUIRED COMPONENTS uc i18n)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)
 # Of answers of HTTP servers.
 find_package(ZLIB REQUIRED)
+# Of backups. Debian's package has no CMake files.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 # Archives are SQLite files, whatever the backends.
 find_package(SQLite3 3.38 REQUIRED)
 if(WHISPERSTORE_WITH_POSTGRESQL)

@@ -103,6 +103,7 @@ OpenStorage Invocation::open(const AdaptiveConfigManager& manager, StorageConfig
         configuration.database.read_only = true;
         configuration.vector_database.read_only = true;
     }
+    configuration.backup.folder.clear(); // a command is over before anything is due
     try {
         return OpenStorage(runtime_, run(initialize_storage_layer(std::move(configuration), context())));
     } catch (const StorageError& error) {

@@ -1,29 +1,24 @@
 #include "backup/backup_folder.hpp"
 
-#include "core/hash.hpp"
+#include "backup/manifest_file.hpp"
 #include "sqlite/files.hpp"
 
 #include <whisperstore/core/error.hpp>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
-#include <fstream>
-#include <iterator>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace whisperstore {
+namespace whisperstore::backup {
 
 namespace {
 
 namespace fs = std::filesystem;
 
 constexpr std::string_view backend = "backup";
-constexpr std::string_view manifest_name = "backup_manifest.json";
-constexpr std::array<std::string_view, 2> component_types{"database", "vector_db"};
 
 [[noreturn]] void fail(int error, const std::string& what) { sqlite::throw_errno(error, what, backend); }
 
@@ -102,31 +97,6 @@ void rename_folder(const fs::path& from, const fs::path& to)
     fail(errno, "cannot create " + to.string());
 }
 
-std::string read_manifest(const fs::path& backup_path)
-{
-    std::error_code ignored; // told as not readable
-    std::ifstream stream(backup_path / manifest_name, std::ios::binary);
-    if (!fs::is_regular_file(backup_path / manifest_name, ignored) || !stream)
-        throw StorageError(StorageErrc::not_found,
-                           backup_path.string() + " is not a backup: it has no readable " + std::string(manifest_name));
-    return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
-void check_component(const BackupComponent& component)
-{
-    // A link could lead out of the folder, where the manifest may not point.
-    if (!fs::is_regular_file(fs::symlink_status(component.path)))
-        throw StorageError(StorageErrc::corrupt, component.path.string() + " is missing from the backup");
-    if (const std::uint64_t size = fs::file_size(component.path); size != component.size_bytes)
-        throw StorageError(StorageErrc::corrupt, component.path.string() + " has " + std::to_string(size) +
-                                                     " bytes, the manifest says " +
-                                                     std::to_string(component.size_bytes));
-    if (sha256_hex_of_file(component.path) != component.sha256)
-        throw StorageError(StorageErrc::corrupt,
-                           component.path.string() +
-                               " does not have the checksum of the manifest: it was changed or damaged");
-}
-
 } // namespace
 
 fs::path absolute_folder(const fs::path& path)
@@ -138,7 +108,8 @@ fs::path absolute_folder(const fs::path& path)
     return absolute.has_filename() ? absolute : absolute.parent_path();
 }
 
-PartialBackup::PartialBackup(fs::path path) : path_(std::move(path)), partial_(path_.string() + ".partial")
+PartialBackup::PartialBackup(fs::path path)
+    : path_(std::move(path)), partial_(path_.string() + std::string(partial_suffix))
 {
     if (fs::exists(fs::symlink_status(path_)))
         refuse_existing(path_);
@@ -163,20 +134,9 @@ PartialBackup::~PartialBackup()
     ::close(descriptor_);
 }
 
-BackupComponent PartialBackup::describe(std::string type, std::string_view made_from) const
+void PartialBackup::publish(const std::string& manifest)
 {
-    BackupComponent component;
-    component.sha256 = sha256_hex_of_file(partial_ / type);
-    component.size_bytes = fs::file_size(partial_ / type);
-    component.path = path_ / type;
-    component.type = std::move(type);
-    component.backend = made_from;
-    return component;
-}
-
-void PartialBackup::publish(const BackupManifest& manifest)
-{
-    write_durably(partial_ / manifest_name, json::serialize(manifest.to_dict()) + "\n");
+    write_durably(partial_ / manifest_name, manifest);
     sqlite::sync_path(partial_, backend);
     rename_folder(partial_, path_);
     published_ = true;
@@ -191,31 +151,17 @@ void PartialBackup::publish(const BackupManifest& manifest)
     }
 }
 
-const BackupComponent& component_of(const BackupManifest& manifest, std::string_view type)
+bool remove_left_over(const fs::path& partial)
 {
-    for (const BackupComponent& component : manifest.components)
-        if (component.type == type)
-            return component;
-    throw StorageError(StorageErrc::corrupt,
-                       manifest.backup_path.string() + " holds no component '" + std::string(type) + "'");
+    const int descriptor = ::open(partial.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    const bool is_ours = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && is_same_file(descriptor, partial);
+    std::error_code failed;
+    if (is_ours)
+        fs::remove_all(partial, failed);
+    ::close(descriptor);
+    return is_ours && !failed;
 }
 
-BackupManifest read_and_check_backup(const fs::path& backup_path)
-{
-    const std::string text = read_manifest(backup_path);
-    json::object data;
-    try {
-        data = parse_json_object(text, manifest_name);
-    } catch (const StorageError& error) {
-        throw StorageError(StorageErrc::corrupt,
-                           (backup_path / manifest_name).string() + " is damaged: " + error.message());
-    }
-    BackupManifest manifest = BackupManifest::from_dict(data, backup_path);
-    for (const std::string_view type : component_types)
-        static_cast<void>(component_of(manifest, type));
-    for (const BackupComponent& component : manifest.components)
-        check_component(component);
-    return manifest;
-}
-
-} // namespace whisperstore
+} // namespace whisperstore::backup

@@ -1,16 +1,17 @@
 #pragma once
-// The folder of a backup: made under another name, then given its own; and checked.
-
-#include <whisperstore/backup/unified_backup_manager.hpp>
+// The folder of a backup in the making: it has another name, until it is complete.
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 
-namespace whisperstore {
+namespace whisperstore::backup {
 
-/// The absolute path without a separator at its end.
+/// The absolute path without a separator at its end. Throws StorageError invalid_argument for an empty one.
 std::filesystem::path absolute_folder(const std::filesystem::path& path);
+
+/// What the name of an unfinished backup ends with.
+inline constexpr std::string_view partial_suffix = ".partial";
 
 /// A backup in the making, `<path>.partial`: one process at a time makes it, what is left of one that
 /// was cut off is removed first, and it goes again unless it was published. Blocks.
@@ -24,12 +25,13 @@ public:
     PartialBackup(const PartialBackup&) = delete;
     PartialBackup& operator=(const PartialBackup&) = delete;
 
+    const std::filesystem::path& folder() const noexcept { return partial_; }
     /// Where its files are made.
     std::filesystem::path file(std::string_view name) const { return partial_ / name; }
-    /// Describes the file `type` of the backup for the manifest.
-    BackupComponent describe(std::string type, std::string_view made_from) const;
+    /// Where they will be.
+    std::filesystem::path final_file(std::string_view name) const { return path_ / name; }
     /// Adds the manifest and gives the folder its name, durably and never over something that is there.
-    void publish(const BackupManifest& manifest);
+    void publish(const std::string& manifest);
 
 private:
     std::filesystem::path path_;
@@ -38,11 +40,7 @@ private:
     bool published_ = false;
 };
 
-/// Throws StorageError corrupt when the backup does not hold it.
-const BackupComponent& component_of(const BackupManifest& manifest, std::string_view type);
+/// Removes an unfinished backup, unless somebody is at it. Returns whether it did.
+bool remove_left_over(const std::filesystem::path& partial);
 
-/// Reads the manifest and every file of a backup. Blocks. Throws StorageError not_found, corrupt,
-/// version_mismatch.
-BackupManifest read_and_check_backup(const std::filesystem::path& backup_path);
-
-} // namespace whisperstore
+} // namespace whisperstore::backup

@@ -1,240 +1,328 @@
+#include "backup/archive_content.hpp"
+#include "backup/background.hpp"
 #include "backup/backup_folder.hpp"
+#include "backup/backup_list.hpp"
+#include "backup/component_file.hpp"
+#include "backup/graph_copy.hpp"
+#include "backup/manifest_file.hpp"
+#include "backup/restore.hpp"
+#include "backup/work_folder.hpp"
 #include "core/failure.hpp"
-#include "core/shield.hpp"
-#include "sqlite/store.hpp"
 
 #include <whisperstore/backup/unified_backup_manager.hpp>
 #include <whisperstore/cache/conversation_cache_manager.hpp>
+#include <whisperstore/core/error.hpp>
 #include <whisperstore/core/version.hpp>
 #include <whisperstore/database/abstract_database_adapter.hpp>
+#include <whisperstore/graph/graph_database_manager.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
 
-#include <cerrno>
-#include <cstdlib>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <set>
+#include <utility>
 
 namespace whisperstore {
 
 namespace {
 
 namespace fs = std::filesystem;
+using backup::Watched;
 
 constexpr std::string_view backend = "backup";
 
-/// Work on another thread that gives a result. The thread shares what it works on, so that it may
-/// outlive a coroutine that is dropped.
-template <typename T>
-awaitable<T> on_thread(std::function<T()> work, OperationContext context)
+std::shared_ptr<std::atomic<std::uint64_t>> uncounted() { return std::make_shared<std::atomic<std::uint64_t>>(0); }
+
+/// Of the database's server or engine; the other stores do not tell.
+awaitable<std::string> version_of(AbstractDatabaseAdapter& database, OperationContext context)
 {
-    auto result = std::make_shared<std::optional<T>>();
-    std::function<void()> job = [work = std::move(work), result] { result->emplace(work()); };
-    co_await sqlite::run_on_thread(std::move(job), std::move(context));
-    co_return std::move(**result);
+    const std::string sql = database.dialect() == SqlDialect::sqlite
+                                ? "SELECT sqlite_version() AS version"
+                                : "SELECT current_setting('server_version') AS version";
+    const QueryResult result = co_await database.execute_query(sql, Parameters(), std::move(context));
+    co_return std::string(result.rows[0]["version"].as_text());
 }
 
-/// Channels with messages; none where there is no such table yet.
-awaitable<std::set<std::string>> channels_of(AbstractDatabaseAdapter& database, OperationContext context)
-{
-    std::set<std::string> channels;
-    try {
-        const QueryResult result = co_await database.execute_query("SELECT DISTINCT channel_id FROM messages",
-                                                                   Parameters(), std::move(context));
-        for (const Row& row : result)
-            channels.emplace(row["channel_id"].as_text());
-    } catch (const StorageError& error) {
-        if (error.errc() != StorageErrc::not_found)
-            throw;
-    }
-    co_return channels;
-}
-
-/// A cache that outlives this process is emptied channel by channel: those of `before` and those there
-/// are now. One in this process is emptied as a whole.
-awaitable<void> empty_cache(BackupTarget stores, std::set<std::string> before)
-{
-    before.merge(co_await channels_of(stores.database, OperationContext()));
-    for (const std::string& channel : before)
-        co_await stores.cache.clear_channel_cache(channel);
-    co_await stores.cache.cleanup();
-    co_await stores.cache.initialize();
-}
-
-/// The database as it was before a restore, to put it back. It is kept beside the database, where there
-/// is room for it and where the same people may read it, and replaced by the next restore when a killed
-/// one left it; of a database on a server it is in the folder for temporary files.
-class UndoCopy
+/// One backup in the making.
+class Creation
 {
 public:
-    explicit UndoCopy(const AbstractDatabaseAdapter& database)
+    Creation(BackupTarget stores, fs::path path, BackupOptions options, OperationContext context)
+        : stores_(stores), path_(std::move(path)), options_(std::move(options)), context_(std::move(context))
     {
-        const fs::path place = database.endpoints().empty() ? fs::path() : fs::path(database.endpoints().front());
-        std::error_code ignored; // then it is no file of this machine
-        if (place.is_absolute() && fs::is_regular_file(place, ignored)) {
-            path_ = place.string() + ".before-restore";
-            fs::remove(path_);
-            return;
-        }
-        std::string name = (fs::temp_directory_path() / "whisperstore-restore-XXXXXX").string();
-        if (!::mkdtemp(name.data()))
-            sqlite::throw_errno(errno, "cannot create a temporary folder", backend);
-        folder_ = name;
-        path_ = folder_ / "database";
     }
-    ~UndoCopy()
-    {
-        std::error_code ignored; // a left-over is removed by the next restore
-        if (!kept_)
-            fs::remove_all(folder_.empty() ? path_ : folder_, ignored);
-    }
-    UndoCopy(const UndoCopy&) = delete;
-    UndoCopy& operator=(const UndoCopy&) = delete;
 
-    const fs::path& path() const noexcept { return path_; }
-    void keep() noexcept { kept_ = true; }
+    awaitable<BackupManifest> run()
+    {
+        const std::string unfinished = co_await unfinished_restore(stores_.database, context_);
+        if (!unfinished.empty())
+            throw StorageError(StorageErrc::conflict, "there is nothing whole to back up: " + unfinished);
+        manifest_.timestamp = now();
+        manifest_.backup_path = path_;
+        manifest_.library_version = library_version();
+        co_await begin();
+        co_await take("database", std::string(stores_.database.database_type()), [](Creation& self, fs::path file) {
+            return self.stores_.database.backup_database(std::move(file), self.context_);
+        });
+        manifest_.components.back().backend_version = co_await version_of(stores_.database, context_);
+        co_await take("vector_db", std::string(stores_.vector_db.vector_database_type()),
+                      [](Creation& self, fs::path file) {
+                          return self.stores_.vector_db.backup_collections(std::move(file), self.context_);
+                      });
+        if (stores_.graph && !backup::is_in_database(stores_.graph))
+            co_await take("graph", std::string(stores_.graph->graph_database_type()),
+                          [](Creation& self, fs::path file) {
+                              return backup::write_graph(*self.stores_.graph, std::move(file), self.context_);
+                          });
+        if (backup::outlives_process(stores_.cache))
+            co_await take("cache", std::string(stores_.cache.cache_type()),
+                          [](Creation& self, fs::path file) { return self.write_cache(std::move(file)); });
+        co_await publish();
+        co_return std::move(manifest_);
+    }
 
 private:
-    fs::path folder_;
-    fs::path path_;
-    bool kept_ = false;
+    using Write = awaitable<void> (*)(Creation&, fs::path);
+
+    awaitable<void> write_cache(fs::path file) { co_await stores_.cache.backup_cache(std::move(file), context_); }
+
+    awaitable<void> begin()
+    {
+        using Begun = std::pair<std::shared_ptr<backup::PartialBackup>, std::shared_ptr<backup::BackupKey>>;
+        if (!options_.passphrase.empty())
+            manifest_.encryption = backup::new_encryption();
+        std::function<Begun(const Watched&)> work = [path = path_, encryption = manifest_.encryption,
+                                                     passphrase = options_.passphrase](const Watched&) {
+            Begun begun;
+            begun.first = std::make_shared<backup::PartialBackup>(path);
+            if (encryption)
+                begun.second = std::make_shared<backup::BackupKey>(*encryption, passphrase);
+            return begun;
+        };
+        Begun begun = co_await backup::on_thread<Begun>(std::move(work), uncounted(), context_);
+        partial_ = std::move(begun.first);
+        key_ = std::move(begun.second);
+    }
+
+    awaitable<void> take(std::string type, std::string made_from, Write write)
+    {
+        const asio::any_io_executor executor = co_await asio::this_coro::executor;
+        BackupComponent component;
+        component.type = type;
+        component.path = partial_->final_file(type);
+        component.backend = std::move(made_from);
+        component.compressed = options_.compress;
+        const fs::path file = partial_->file(type);
+        component.started = now();
+        {
+            backup::ProgressWatch watch(executor, options_.progress, "snapshot", type);
+            watch.follow(file);
+            co_await write(*this, file);
+        }
+        component.finished = now();
+        backup::ProgressWatch watch(executor, options_.progress, "pack", type, fs::file_size(file));
+        std::function<BackupComponent(const Watched&)> work = [component, file, partial = partial_,
+                                                               key = key_](const Watched& watched) {
+            BackupComponent packed = component;
+            packed.counts = backup::count_rows(packed.type, file, watched.stopper);
+            backup::pack(file, packed, key.get(), watched);
+            return packed;
+        };
+        manifest_.components.push_back(
+            co_await backup::on_thread<BackupComponent>(std::move(work), watch.bytes(), context_));
+    }
+
+    awaitable<void> publish()
+    {
+        std::function<bool(const Watched&)> work = [partial = partial_, key = key_,
+                                                    manifest = manifest_](const Watched&) {
+            partial->publish(backup::manifest_text(manifest, key.get()));
+            return true;
+        };
+        co_await backup::on_thread<bool>(std::move(work), uncounted(), context_);
+    }
+
+    BackupTarget stores_;
+    const fs::path path_;
+    BackupOptions options_;
+    OperationContext context_;
+    BackupManifest manifest_;
+    std::shared_ptr<backup::PartialBackup> partial_;
+    std::shared_ptr<backup::BackupKey> key_;
 };
 
-StorageError as_storage_error(const std::exception_ptr& failed)
+awaitable<BackupManifest> create(BackupTarget stores, fs::path path, BackupOptions options, OperationContext context)
 {
-    try {
-        try {
-            std::rethrow_exception(failed);
-        } catch (...) {
-            rethrow_as_storage_error(backend, "restore_from_backup");
-        }
-    } catch (const StorageError& error) {
-        return error;
-    } catch (const std::exception& error) {
-        return StorageError(StorageErrc::unavailable, error.what());
-    }
+    Creation creation(stores, std::move(path), std::move(options), std::move(context));
+    co_return co_await creation.run();
 }
 
-/// The vectors are as they were, so the database goes back too.
-awaitable<void> put_back(AbstractDatabaseAdapter& database, UndoCopy& before, StorageError why)
+/// A backup whose manifest was read and is genuine.
+struct OpenedBackup
 {
-    std::exception_ptr failed;
-    try {
-        co_await database.restore_database(before.path());
-    } catch (...) {
-        failed = std::current_exception();
-    }
-    if (!failed)
-        co_return;
-    before.keep();
-    const StorageError failure = as_storage_error(failed);
-    ErrorDetails details;
-    details.native_code = failure.native_code();
-    details.outcome = Outcome::unknown;
-    throw StorageError(failure.errc(),
-                       std::string("the vectors could not be restored (") + why.what() +
-                           "), and then the database not be put back (" + failure.what() +
-                           "): it holds the backup's content, its old content is in " + before.path().string(),
-                       std::move(details));
-}
-
-awaitable<BackupManifest> create(BackupTarget stores, fs::path path, OperationContext context)
-{
-    std::function<std::shared_ptr<PartialBackup>()> begin = [path] { return std::make_shared<PartialBackup>(path); };
-    const std::shared_ptr<PartialBackup> partial = co_await on_thread(std::move(begin), context);
-
     BackupManifest manifest;
-    manifest.timestamp = now();
-    manifest.backup_path = path;
-    manifest.library_version = library_version();
-    co_await stores.database.backup_database(partial->file("database"), context);
-    co_await stores.vector_db.backup_collections(partial->file("vector_db"), context);
+    std::optional<backup::BackupKey> key;
+};
 
-    std::function<BackupManifest()> finish = [partial, manifest,
-                                              database_type = std::string(stores.database.database_type()),
-                                              vector_type = std::string(stores.vector_db.vector_database_type())] {
-        BackupManifest whole = manifest;
-        whole.components.push_back(partial->describe("database", database_type));
-        whole.components.push_back(partial->describe("vector_db", vector_type));
-        partial->publish(whole);
-        return whole;
+awaitable<OpenedBackup> open_backup(fs::path path, std::string passphrase, OperationContext context)
+{
+    std::function<OpenedBackup(const Watched&)> work = [path = backup::absolute_folder(path),
+                                                        passphrase = std::move(passphrase)](const Watched&) {
+        backup::ManifestFile file = backup::read_manifest(path);
+        OpenedBackup opened;
+        opened.key = backup::authenticate(file, passphrase);
+        opened.manifest = std::move(file.manifest);
+        return opened;
     };
-    co_return co_await on_thread(std::move(finish), context);
+    co_return co_await backup::on_thread<OpenedBackup>(std::move(work), uncounted(), std::move(context));
 }
 
-awaitable<void> restore(BackupManifest manifest, BackupTarget stores, OperationContext context)
+/// As a restore would read it.
+void read_component(const BackupComponent& component, const backup::BackupKey* key, bool deep, const Watched& watched)
 {
-    std::set<std::string> channels = co_await channels_of(stores.database, context);
-    UndoCopy before(stores.database);
-    co_await stores.database.backup_database(before.path(), context);
-    co_await stores.database.restore_database(component_of(manifest, "database").path, context);
-    std::exception_ptr failed;
-    try {
-        co_await stores.vector_db.restore_collections(component_of(manifest, "vector_db").path, context);
-    } catch (...) {
-        failed = std::current_exception();
+    if (!deep || backup::is_plain(component, key)) {
+        backup::check_component_file(component, watched);
+        if (!deep)
+            return;
     }
-    const std::optional<StorageError> failure = failed ? std::optional(as_storage_error(failed)) : std::nullopt;
-    // Vectors that may be the backup's, or become so when they are opened again, need its database.
-    const bool refused = failure && failure->outcome() == Outcome::not_applied;
-    // Also for a caller that gave up: the database goes back, or, as it has happened, the cache must not
-    // be left with what was.
-    awaitable<void> rest =
-        refused ? put_back(stores.database, before, *failure) : empty_cache(stores, std::move(channels));
-    const bool throws = co_await asio::this_coro::throw_if_cancelled();
-    co_await asio::this_coro::throw_if_cancelled(false);
-    const std::exception_ptr rest_failure = co_await shielded(std::move(rest));
-    co_await asio::this_coro::throw_if_cancelled(throws);
-    if (failure && !refused) {
-        std::string told = "the database has the backup's content, the vectors may not have it yet";
-        if (rest_failure)
-            told.append(" (and emptying the cache failed: ").append(as_storage_error(rest_failure).what()).append(")");
-        throw failure->prefixed(told.append("; restore again when they work: ")).with_outcome(Outcome::unknown);
+    std::optional<backup::WorkFolder> work;
+    fs::path archive = component.path;
+    if (!backup::is_plain(component, key)) {
+        work.emplace(fs::temp_directory_path());
+        archive = work->file(component.type);
+        backup::unpack(component, key, archive, watched);
     }
-    if (rest_failure)
-        std::rethrow_exception(rest_failure);
-    if (failed)
-        std::rethrow_exception(failed);
+    backup::check_archive(component.type, archive, watched.stopper);
+    if (component.started && backup::count_rows(component.type, archive, watched.stopper) != component.counts)
+        throw StorageError(StorageErrc::corrupt, component.path.string() + " has other rows than the manifest says");
+}
+
+awaitable<BackupManifest> verify(fs::path path, BackupOptions options, OperationContext context)
+{
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const auto opened = std::make_shared<OpenedBackup>(co_await open_backup(path, options.passphrase, context));
+    for (const BackupComponent& component : opened->manifest.components) {
+        backup::ProgressWatch watch(executor, options.progress, "check", component.type, component.size_bytes);
+        std::function<bool(const Watched&)> work = [component, opened, deep = options.deep](const Watched& watched) {
+            read_component(component, opened->key ? &*opened->key : nullptr, deep, watched);
+            return true;
+        };
+        co_await backup::on_thread<bool>(std::move(work), watch.bytes(), context);
+    }
+    co_return std::move(opened->manifest);
 }
 
 } // namespace
 
 awaitable<BackupManifest> UnifiedBackupManager::create_full_backup(BackupTarget storage_layer, fs::path backup_path,
-                                                                   OperationContext context)
+                                                                   BackupOptions options, OperationContext context)
 {
     constexpr std::string_view operation = "create_full_backup";
     context.check_deadline(backend, operation);
     try {
-        co_return co_await create(storage_layer, absolute_folder(backup_path), std::move(context));
+        co_return co_await create(storage_layer, backup::absolute_folder(backup_path), std::move(options),
+                                  std::move(context));
     } catch (...) {
         rethrow_as_storage_error(backend, operation);
     }
 }
 
-awaitable<BackupManifest> UnifiedBackupManager::verify_backup(fs::path backup_path, OperationContext context)
+awaitable<BackupManifest> UnifiedBackupManager::verify_backup(fs::path backup_path, BackupOptions options,
+                                                              OperationContext context)
 {
     constexpr std::string_view operation = "verify_backup";
     context.check_deadline(backend, operation);
     try {
-        std::function<BackupManifest()> check = [path = absolute_folder(backup_path)] {
-            return read_and_check_backup(path);
-        };
-        co_return co_await on_thread(std::move(check), std::move(context));
+        co_return co_await verify(std::move(backup_path), std::move(options), std::move(context));
     } catch (...) {
         rethrow_as_storage_error(backend, operation);
     }
 }
 
-awaitable<void> UnifiedBackupManager::restore_from_backup(fs::path backup_path, BackupTarget target_storage_layer,
-                                                          OperationContext context)
+awaitable<RestoreReport> UnifiedBackupManager::restore_from_backup(fs::path backup_path,
+                                                                   BackupTarget target_storage_layer,
+                                                                   BackupOptions options, OperationContext context)
 {
-    BackupManifest manifest = co_await verify_backup(std::move(backup_path), context);
+    constexpr std::string_view operation = "restore_from_backup";
+    context.check_deadline(backend, operation);
     try {
-        co_await restore(std::move(manifest), target_storage_layer, std::move(context));
+        OpenedBackup opened = co_await open_backup(std::move(backup_path), options.passphrase, context);
+        co_return co_await backup::restore(std::move(opened.manifest), std::move(opened.key), target_storage_layer,
+                                           std::move(options), std::move(context));
     } catch (...) {
-        rethrow_as_storage_error(backend, "restore_from_backup");
+        rethrow_as_storage_error(backend, operation);
     }
+}
+
+awaitable<std::vector<ListedBackup>> UnifiedBackupManager::list(fs::path folder, OperationContext context)
+{
+    constexpr std::string_view operation = "list";
+    context.check_deadline(backend, operation);
+    try {
+        using Backups = std::vector<ListedBackup>;
+        std::function<Backups(const Watched&)> work = [folder = backup::absolute_folder(folder)](const Watched&) {
+            return backup::list_backups(folder);
+        };
+        co_return co_await backup::on_thread<Backups>(std::move(work), uncounted(), std::move(context));
+    } catch (...) {
+        rethrow_as_storage_error(backend, operation);
+    }
+}
+
+awaitable<PruneReport> UnifiedBackupManager::prune(fs::path folder, RetentionRules rules, bool dry_run,
+                                                   OperationContext context)
+{
+    constexpr std::string_view operation = "prune";
+    context.check_deadline(backend, operation);
+    try {
+        std::function<PruneReport(const Watched&)> work = [folder = backup::absolute_folder(folder), rules,
+                                                           dry_run](const Watched& watched) {
+            return backup::prune_backups(folder, rules, dry_run, watched.stopper);
+        };
+        co_return co_await backup::on_thread<PruneReport>(std::move(work), uncounted(), std::move(context));
+    } catch (...) {
+        rethrow_as_storage_error(backend, operation);
+    }
+}
+
+awaitable<std::string> unfinished_restore(AbstractDatabaseAdapter& database, OperationContext context)
+{
+    std::string told;
+    try {
+        const QueryResult result =
+            co_await database.execute_query("SELECT value FROM system_settings WHERE key = :key",
+                                            params(arg("key", backup::mark_key)), std::move(context));
+        if (!result.rows.empty())
+            told.append("a restore was cut off, and the stores do not fit each other (")
+                .append(result.rows[0]["value"].as_text())
+                .append("); restore again");
+    } catch (const StorageError& error) {
+        if (error.errc() != StorageErrc::not_found) // no such table, no such mark
+            throw;
+    }
+    co_return told;
+}
+
+json::object RestoreReport::to_json() const
+{
+    json::object out = manifest.to_dict();
+    out["backup_path"] = manifest.backup_path.string();
+    json::array types;
+    for (const std::string& type : restored)
+        types.emplace_back(type);
+    out["restored"] = std::move(types);
+    json::array said;
+    for (const std::string& note : notes)
+        said.emplace_back(note);
+    out["notes"] = std::move(said);
+    json::array pointing_nowhere;
+    for (const OrphanCount& orphan : orphans) {
+        json::object item;
+        item["store"] = orphan.store;
+        item["what"] = orphan.what;
+        item["rows"] = orphan.rows;
+        pointing_nowhere.push_back(std::move(item));
+    }
+    out["orphans"] = std::move(pointing_nowhere);
+    out["seconds"] = seconds;
+    return out;
 }
 
 } // namespace whisperstore

@@ -102,6 +102,22 @@ void ConfigurationBuilder::build_general()
     out_.database.backup_enabled = backup;
     out_.vector_database.backup_enabled = backup;
     out_.database.backup_interval_hours = values_.take_number("WHISPERENGINE_BACKUP_INTERVAL_HOURS", Fallback{"24"});
+    build_backup();
+}
+
+void ConfigurationBuilder::build_backup()
+{
+    const auto count = [this](std::string_view variable, const char* fallback) {
+        return static_cast<std::size_t>(values_.take_number(variable, Fallback{fallback}));
+    };
+    out_.backup.folder = values_.take_path("WHISPERENGINE_BACKUP_DIR");
+    out_.backup.compress = values_.take_boolean("WHISPERENGINE_BACKUP_COMPRESS", Fallback{"true"});
+    out_.backup.passphrase = values_.take("WHISPERENGINE_BACKUP_PASSPHRASE", Fallback{""});
+    out_.backup.passphrase_file = values_.take_path("WHISPERENGINE_BACKUP_PASSPHRASE_FILE");
+    out_.backup.keep.last = count("WHISPERENGINE_BACKUP_KEEP_LAST", "10");
+    out_.backup.keep.daily = count("WHISPERENGINE_BACKUP_KEEP_DAILY", "14");
+    out_.backup.keep.weekly = count("WHISPERENGINE_BACKUP_KEEP_WEEKLY", "8");
+    out_.backup.keep.monthly = count("WHISPERENGINE_BACKUP_KEEP_MONTHLY", "12");
 }
 
 void ConfigurationBuilder::build_database()

@@ -20,6 +20,7 @@ public:
 
 private:
     void build_general();
+    void build_backup();
     void build_database();
     void build_sqlite(const UrlSource* url);
     void build_postgresql(const UrlSource* url);

@@ -46,6 +46,20 @@ json::object database_json(const DatabaseConfig& config)
     return out;
 }
 
+json::object backup_json(const BackupConfig& config)
+{
+    json::object out;
+    out["folder"] = config.folder.string();
+    out["compress"] = config.compress;
+    out["passphrase"] = config.passphrase.empty() ? "" : "***";
+    out["passphrase_file"] = config.passphrase_file.string();
+    out["keep_last"] = config.keep.last;
+    out["keep_daily"] = config.keep.daily;
+    out["keep_weekly"] = config.keep.weekly;
+    out["keep_monthly"] = config.keep.monthly;
+    return out;
+}
+
 json::object vector_json(const VectorDatabaseConfig& config)
 {
     json::object out;
@@ -154,6 +168,7 @@ json::object StorageConfiguration::to_json() const
     out["embedding"] = embedding_json(embedding);
     out["cache"] = cache_json(cache);
     out["graph_database"] = graph_json(graph_database);
+    out["backup"] = backup_json(backup);
     out["resilience"] = resilience.to_json();
     return out;
 }

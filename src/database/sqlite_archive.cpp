@@ -54,21 +54,25 @@ void mark_database(sqlite::Connection& connection)
 
 void write_archive(const sqlite::OpenOptions& live, const std::filesystem::path& file, sqlite::Stopper& stopper)
 {
-    // Created first, so that it is never readable by others; VACUUM INTO accepts an empty file.
-    sqlite::PartialFile partial(file, live.backend);
+    sqlite::PartialFile partial(file, live.backend); // created first, so that it is never readable by others
+    sqlite::OpenOptions making = live;
+    making.path = partial.path();
+    making.read_only = false;
+    making.archive = true;
+    making.synchronous = "OFF"; // it is synced as a whole when it is finished
     {
+        // Page by page: VACUUM INTO builds every index anew, which takes many times as long.
         sqlite::OpenOptions options = live;
         options.read_only = true;
         sqlite::Connection source(options);
-        const sqlite::Stopper::Scope scope(stopper, source);
-        vacuum_into(source, partial.path());
+        archive::hold_snapshot(source);
+        making.page_size = static_cast<int>(source.query_int("PRAGMA page_size"));
+        sqlite::Connection copy(making);
+        const sqlite::Stopper::Scope scope(stopper, copy);
+        sqlite::copy_database(source, copy);
     }
     {
-        sqlite::OpenOptions options = live;
-        options.path = partial.path();
-        options.read_only = false;
-        options.archive = true;
-        sqlite::Connection copy(options);
+        sqlite::Connection copy(making); // which makes it a file that needs no other, as the database does
         const sqlite::Stopper::Scope scope(stopper, copy);
         archive::mark(copy);
         if (const std::string check = copy.query_text("PRAGMA quick_check(1)"); check != "ok")

@@ -180,17 +180,23 @@ awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfigu
                                                                   std::shared_ptr<OperationObserver> observer,
                                                                   Logger logger)
 {
-    StorageComponents components = create_components(configuration, observer, std::move(logger));
+    StorageComponents components = create_components(configuration, observer, logger);
     std::exception_ptr embedding_failure = create_embeddings(components, configuration);
     std::exception_ptr graph_failure;
+    std::string unfinished;
     try {
         // Dropped components close themselves, so a failure here leaves nothing open.
-        graph_failure = co_await open_components(components, configuration, std::move(context));
+        graph_failure = co_await open_components(components, configuration, context);
+        unfinished = co_await unfinished_restore(*components.database, std::move(context));
     } catch (...) {
         rethrow_as_storage_error("storage", "initialize_storage_layer");
     }
-    co_return std::make_shared<StorageLayer>(std::move(components), std::move(configuration), std::move(graph_failure),
-                                             std::move(embedding_failure));
+    const auto layer = std::make_shared<StorageLayer>(std::move(components), std::move(configuration),
+                                                      std::move(graph_failure), std::move(embedding_failure));
+    if (logger && !unfinished.empty())
+        logger(LogLevel::warning, "storage", unfinished);
+    layer->start_backups(logger);
+    co_return layer;
 }
 
 awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(const AdaptiveConfigManager& config_manager,

@@ -1,6 +1,7 @@
 #include "core/failure.hpp"
 #include "core/shield.hpp"
 
+#include <whisperstore/backup/unified_backup_manager.hpp>
 #include <whisperstore/embedding/cached_embedding_provider.hpp>
 #include <whisperstore/storage/storage_layer.hpp>
 
@@ -69,6 +70,16 @@ awaitable<void> ping_vectors(VectorDatabaseManager& vectors, OperationContext co
 awaitable<void> ping_cache(ConversationCacheManager& cache, OperationContext context)
 {
     co_await cache.get_cache_stats(std::move(context));
+}
+
+ComponentHealth backup_health(const BackupSchedule& schedule, const std::filesystem::path& folder)
+{
+    ComponentHealth component = component_of("backup", "schedule", std::vector<std::string>(1, folder.string()));
+    component.required = false;
+    component.message = schedule.trouble();
+    if (!component.message.empty())
+        component.status = HealthStatus::degraded;
+    return component;
 }
 
 HealthStatus overall(const std::vector<ComponentHealth>& components) noexcept
@@ -199,6 +210,20 @@ bool StorageLayer::has_graph() const noexcept
     return components_.graph && !graph_failure_;
 }
 
+void StorageLayer::start_backups(Logger logger)
+{
+    const bool reads_only = configuration_.database.read_only || configuration_.vector_database.read_only;
+    if (configuration_.backup.folder.empty() || !configuration_.database.backup_enabled || reads_only || backups_)
+        return;
+    // The components live as long as a backup that uses them, whatever becomes of the layer.
+    BackupSchedule::Stores stores = [components = components_] {
+        return BackupTarget(*components.database, *components.vector_db, *components.cache, components.graph.get());
+    };
+    const std::chrono::duration<double, std::ratio<3600>> interval(configuration_.database.backup_interval_hours);
+    backups_ = std::make_unique<BackupSchedule>(std::move(stores), configuration_.backup, interval, std::move(logger));
+    backups_->start();
+}
+
 awaitable<void> StorageLayer::ping_graph(OperationContext context)
 {
     if (has_graph()) {
@@ -270,6 +295,8 @@ awaitable<std::vector<ComponentHealth>> StorageLayer::probe_all(OperationContext
         std::move(database));
     if (of_database.status == HealthStatus::up) {
         of_database.message = components_.database->get_trouble();
+        if (of_database.message.empty())
+            of_database.message = co_await unfinished_restore(*components_.database, context.limited_to(probe_limit));
         if (!of_database.message.empty())
             of_database.status = HealthStatus::degraded;
     }
@@ -286,6 +313,8 @@ awaitable<std::vector<ComponentHealth>> StorageLayer::probe_all(OperationContext
     }
     components.push_back(std::move(of_cache));
     components.push_back(co_await graph_health(context));
+    if (backups_)
+        components.push_back(backup_health(*backups_, configuration_.backup.folder));
     co_return components;
 }
 
@@ -314,6 +343,8 @@ awaitable<void> StorageLayer::close_components()
 {
     // The cache and the graph fallback work on the database, so it goes last.
     std::vector<std::function<awaitable<void>()>> steps;
+    if (backups_)
+        steps.push_back([this] { return backups_->stop(); });
     steps.push_back([this] { return components_.cache->cleanup(); });
     if (components_.graph)
         steps.push_back([this] { return components_.graph->cleanup(); });

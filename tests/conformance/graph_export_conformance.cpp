@@ -137,6 +137,20 @@ TEST_P(GraphExport, WhatIsImportedIsWhatWasExported)
     }
 }
 
+TEST_P(GraphExport, AClearedGraphIsEmptyAndTakesAnotherOne)
+{
+    fill();
+    import_all(parts(*graph, 1000));
+    const std::string whole = everything(parts(*graph, 1000));
+    run(graph->clear());
+    run(graph->clear());
+    EXPECT_EQ(everything(parts(*graph, 1000)), "");
+    EXPECT_EQ(everything(parts(*other, 1000)), whole) << "that of others stays";
+    for (const GraphPart& part : parts(*other, 1000))
+        run(graph->import_part(part));
+    EXPECT_EQ(everything(parts(*graph, 1000)), whole);
+}
+
 TEST_P(GraphExport, PartsOfAnySizeMakeTheSameGraph)
 {
     fill();

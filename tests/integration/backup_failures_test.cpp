@@ -53,7 +53,8 @@ TEST_F(Backup, DamagedManifests)
         write_manifest(data);
         expect_refused(StorageErrc::corrupt, field);
     }
-    for (const char* field : {"type", "path", "sha256", "size_bytes", "backend"}) {
+    for (const char* field : {"type", "path", "sha256", "size_bytes", "backend", "backend_version", "content_bytes",
+                              "counts", "started", "finished"}) {
         json::object data = whole;
         data["components"].as_array()[0].as_object().erase(field);
         write_manifest(data);
@@ -81,7 +82,7 @@ TEST_F(Backup, ANewerFormatIsForANewerProgram)
 {
     create();
     json::object data = manifest();
-    data["format"] = 2;
+    data["format"] = 3;
     data.erase("components"); // whatever that format looks like
     write_manifest(data);
     expect_refused(StorageErrc::version_mismatch, "newer");
@@ -210,8 +211,7 @@ TEST_F(Backup, VectorsThatCannotBeRestoredPutTheDatabaseBack)
     EXPECT_EQ(refusing.asked, 1);
     EXPECT_EQ(difference(run(dump(*storage)), before), "");
     EXPECT_EQ(run(storage->cache().get_conversation_context("channel-0", 1)).at(0)->message_id, 518);
-    for (const fs::directory_entry& entry : fs::directory_iterator(directory / "data"))
-        EXPECT_EQ(entry.path().string().find("before-restore"), std::string::npos) << entry.path();
+    expect_no_work_folders();
 }
 
 // Seen on a full disk: vectors whose restore was decided are the backup's once they are opened again.
@@ -233,7 +233,14 @@ TEST_F(Backup, VectorsThatMayHaveBeenRestoredKeepTheDatabaseThatBelongsToThem)
     EXPECT_EQ(error.errc(), StorageErrc::resource_exhausted) << error.what();
     EXPECT_EQ(error.outcome(), Outcome::unknown);
     EXPECT_NE(std::string(error.what()).find("restore again"), std::string::npos) << error.what();
-    EXPECT_EQ(difference(run(dump_database(storage->database())), restored), "");
+    // Until then the database says what it is.
+    EXPECT_NE(run(unfinished_restore(storage->database())).find("restore again"), std::string::npos);
+    EXPECT_STORAGE_ERROR(run(manager.create_full_backup(*storage, directory / "half")), conflict);
+    EXPECT_FALSE(fs::exists(directory / "half"));
+    Dump half = run(dump_database(storage->database()));
+    EXPECT_EQ(half["system_settings"].size(), 1U);
+    half["system_settings"].clear();
+    EXPECT_EQ(difference(half, restored), "");
     EXPECT_EQ(newest(), newest_restored);
     run(manager.restore_from_backup(path, *storage));
     EXPECT_EQ(difference(run(dump_database(storage->database())), restored), "");
@@ -249,10 +256,10 @@ TEST_F(Backup, ADatabaseThatCannotBePutBackIsKept)
     refusing.closes = &storage->database();
     const BackupTarget target(storage->database(), refusing, storage->cache());
     const StorageError error = error_of([&] { run(manager.restore_from_backup(path, target)); });
-    const fs::path kept = directory / "data/database.db.before-restore";
+    const fs::path kept = kept_folder() / "old-database";
     EXPECT_EQ(error.errc(), StorageErrc::closed) << error.what(); // why it was not put back
     EXPECT_EQ(error.outcome(), Outcome::unknown);
-    for (const std::string& part : {std::string("no room for these vectors"), kept.string()})
+    for (const std::string& part : {std::string("no room for these vectors"), kept.parent_path().string()})
         EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
     run(storage->database().connect());
     run(storage->database().restore_database(kept));
@@ -263,9 +270,10 @@ TEST_F(Backup, ACopyThatAKilledRestoreLeftIsReplaced)
 {
     fill(*storage, 10);
     create();
-    write_file(directory / "data/database.db.before-restore", "left by a restore that was killed");
+    fs::create_directory(directory / "data/.whisperstore-restore-abcdef");
+    write_file(directory / "data/.whisperstore-restore-abcdef/database", "left by a restore that was killed");
     run(manager.restore_from_backup(path, *storage));
-    EXPECT_FALSE(fs::exists(directory / "data/database.db.before-restore"));
+    expect_no_work_folders();
 }
 
 TEST_F(Backup, LimitsOfTheCaller)
@@ -273,9 +281,9 @@ TEST_F(Backup, LimitsOfTheCaller)
     fill(*storage, 20);
     create();
     const OperationContext late = OperationContext::within(std::chrono::seconds(-1));
-    EXPECT_STORAGE_ERROR(run(manager.create_full_backup(*storage, directory / "late", late)), timeout);
-    EXPECT_STORAGE_ERROR(run(manager.verify_backup(path, late)), timeout);
-    EXPECT_STORAGE_ERROR(run(manager.restore_from_backup(path, *storage, late)), timeout);
+    EXPECT_STORAGE_ERROR(run(manager.create_full_backup(*storage, directory / "late", BackupOptions(), late)), timeout);
+    EXPECT_STORAGE_ERROR(run(manager.verify_backup(path, BackupOptions(), late)), timeout);
+    EXPECT_STORAGE_ERROR(run(manager.restore_from_backup(path, *storage, BackupOptions(), late)), timeout);
     EXPECT_FALSE(fs::exists(directory / "late"));
     EXPECT_FALSE(fs::exists(directory / "late.partial"));
 }

@@ -1,6 +1,7 @@
 #pragma once
 // A layer that is backed up to a folder.
 
+#include "core/hash.hpp"
 #include "support/layer.hpp"
 #include "support/run.hpp"
 #include "support/test_directory.hpp"
@@ -33,9 +34,22 @@ protected:
         options.embeddings = directory / "messages.f32";
         run(import_messages(layer, directory / "messages.jsonl", options));
     }
+    BackupManifest create_of(StorageLayer& layer) { return create_of(layer, path); }
+    BackupManifest create_of(StorageLayer& layer, const fs::path& place)
+    {
+        return run(manager.create_full_backup(layer, place));
+    }
     BackupManifest create() { return run(manager.create_full_backup(*storage, path)); }
     json::object manifest() { return parse_json_object(read_file(path / "backup_manifest.json"), "manifest"); }
-    void write_manifest(const json::object& data) { write_file(path / "backup_manifest.json", json::serialize(data)); }
+    /// With the checksum that belongs to it.
+    void write_manifest(json::object data)
+    {
+        if (data.contains("checksum")) {
+            data["checksum"] = "";
+            data["checksum"] = sha256_hex(json::serialize(data) + "\n");
+        }
+        write_file(path / "backup_manifest.json", json::serialize(data) + "\n");
+    }
 
     /// Neither verify nor restore accepts the backup; both name `word`, and the stores stay as they are.
     void expect_refused(StorageErrc code, const std::string& word)
@@ -48,6 +62,22 @@ protected:
             EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << word << " in: " << error.what();
         }
         EXPECT_EQ(difference(run(dump(*storage)), before), "");
+    }
+
+    /// Neither work nor old content lies around.
+    void expect_no_work_folders() const
+    {
+        for (const fs::directory_entry& entry : fs::directory_iterator(directory / "data"))
+            EXPECT_EQ(entry.path().string().find("restore"), std::string::npos) << entry.path();
+    }
+    /// Where a restore that could not be undone left the old content.
+    fs::path kept_folder() const
+    {
+        for (const fs::directory_entry& entry : fs::directory_iterator(directory / "data"))
+            if (entry.path().filename().string().starts_with("before-restore-"))
+                return entry.path();
+        ADD_FAILURE() << "nothing was kept";
+        return fs::path();
     }
 
     TestDirectory directory;

@@ -2,6 +2,7 @@
 #include "integration/backup_fixture.hpp"
 
 #include <atomic>
+#include <cstdlib>
 #include <fcntl.h>
 #include <set>
 #include <sys/file.h>
@@ -35,6 +36,7 @@ TEST_F(Backup, RoundTrip)
 
     run(manager.restore_from_backup(path, *storage));
     EXPECT_EQ(difference(run(dump(*storage)), before), "");
+    EXPECT_EQ(run(unfinished_restore(storage->database())), "");
     // Searches and graph walks find what was restored, and nothing else.
     const std::vector<float> embedding = sample_embedding(2);
     EXPECT_EQ(run(storage->vector_db().search_similar("user_memories", embedding, 1)).at(0).id, "2");
@@ -65,9 +67,12 @@ TEST_F(Backup, ManifestSaysWhatIsInIt)
     const BackupManifest created = create();
     EXPECT_GE(created.timestamp, start);
     EXPECT_LE(created.timestamp, now());
-    const json::object written = manifest();
+    json::object written = manifest();
+    EXPECT_EQ(written.at("checksum").as_string().size(), 64U);
+    written.erase("checksum");
     EXPECT_EQ(written, created.to_dict());
-    EXPECT_EQ(written.at("format").as_int64(), 1);
+    EXPECT_EQ(written.at("format").as_int64(), 2);
+    EXPECT_EQ(written.at("backup_path").as_string(), "today");
     EXPECT_FALSE(written.at("library_version").as_string().empty());
     EXPECT_EQ(written.at("timestamp").as_string(), format_timestamp(created.timestamp));
     const json::array& components = written.at("components").as_array();
@@ -81,8 +86,20 @@ TEST_F(Backup, ManifestSaysWhatIsInIt)
         EXPECT_EQ(component.at("backend").as_string(), backends[i]);
         EXPECT_EQ(component.at("size_bytes").as_int64(), static_cast<std::int64_t>(fs::file_size(path / types[i])));
         EXPECT_EQ(component.at("sha256").as_string().size(), 64U);
+        EXPECT_EQ(component.at("content_bytes"), component.at("size_bytes"));
+        EXPECT_FALSE(component.contains("compression") || component.contains("encryption"));
+        const Timestamp began = parse_timestamp(component.at("started").as_string());
+        const Timestamp ended = parse_timestamp(component.at("finished").as_string());
+        EXPECT_LE(start, began);
+        EXPECT_LE(began, ended);
+        EXPECT_LE(ended, now());
         EXPECT_EQ(created.components[i].path, path / types[i]);
     }
+    EXPECT_FALSE(components[0].as_object().at("backend_version").as_string().empty());
+    const json::object& rows = components[0].as_object().at("counts").as_object();
+    EXPECT_EQ(rows.at("messages").as_int64(), 5);
+    EXPECT_EQ(rows.at("system_settings").as_int64(), 0);
+    EXPECT_EQ(components[1].as_object().at("counts").as_object().at("user_memories").as_int64(), 5);
     const BackupManifest read = BackupManifest::from_dict(written, path);
     EXPECT_EQ(read.to_dict(), written);
     EXPECT_EQ(read.components[1].path, path / "vector_db");
@@ -138,8 +155,10 @@ TEST_F(Backup, UnderWriteLoadEachStoreIsOneSnapshot)
         for (int i = 0; !ended; ++i) {
             std::vector<Query> pair;
             for (const char* half : {"a", "b"})
-                pair.push_back(query("INSERT INTO system_settings (key, value) VALUES (?, 'x')",
-                                     params(arg(half + std::to_string(i)))));
+                pair.push_back(
+                    query("INSERT INTO system_settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE "
+                          "SET value = excluded.value",
+                          params(arg(half + std::to_string(i % 1000)), arg(std::to_string(i)))));
             co_await layer.database().execute_transaction(std::move(pair));
         }
     };
@@ -147,20 +166,24 @@ TEST_F(Backup, UnderWriteLoadEachStoreIsOneSnapshot)
         for (int i = 0; !ended; ++i) {
             std::vector<VectorDocument> pair;
             for (const char* half : {"a", "b"})
-                pair.push_back(VectorDocument{half + std::to_string(i), "x", sample_embedding(i), json::object()});
+                pair.push_back(
+                    VectorDocument{half + std::to_string(i % 1000), "x", sample_embedding(i), json::object()});
             co_await layer.vector_db().store_documents("user_memories", std::move(pair));
         }
     };
     auto row_writer = start(rows(*storage, stop));
     auto vector_writer = start(vectors(*storage, stop));
     const auto copy = open("copy");
-    for (int i = 0; i < 5; ++i) {
+    const int rounds = std::getenv("WHISPERSTORE_ALL_ROUNDS") ? 100 : 5;
+    for (int i = 0; i < rounds; ++i) {
         const fs::path at = directory / ("backup-" + std::to_string(i));
         run(manager.create_full_backup(*storage, at));
+        run(manager.verify_backup(at)); // integrity_check and every row
         run(manager.restore_from_backup(at, *copy));
         const auto count = [&](const std::string& half) {
             const QueryResult found = run(copy->database().execute_query(
-                "SELECT count(*) AS n FROM system_settings WHERE key LIKE ?", params(arg(half + "%"))));
+                "SELECT sum(CAST(value AS INTEGER)) AS n FROM system_settings WHERE key LIKE ?",
+                params(arg(half + "%"))));
             return found.rows[0]["n"].as_int();
         };
         EXPECT_EQ(count("a"), count("b"));

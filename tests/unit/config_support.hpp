@@ -74,6 +74,14 @@ inline std::string everything(const StorageConfiguration& c)
     add(c.database.pool_size);
     add(c.database.backup_enabled);
     add(c.database.backup_interval_hours);
+    add(c.backup.folder);
+    add(c.backup.compress);
+    add(c.backup.passphrase);
+    add(c.backup.passphrase_file);
+    add(c.backup.keep.last);
+    add(c.backup.keep.daily);
+    add(c.backup.keep.weekly);
+    add(c.backup.keep.monthly);
     add(c.database.read_only);
     add(c.database.synchronous);
     add(c.database.busy_timeout.count());

@@ -1,7 +1,7 @@
 // How messages and channels are written in Redis.
+#include "cache/message_json.hpp"
 #include "cache/redis/channel_keys.hpp"
 #include "cache/redis/local_level.hpp"
-#include "cache/message_json.hpp"
 #include "cache/redis/message_codec.hpp"
 #include "support/run.hpp"
 

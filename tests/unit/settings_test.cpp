@@ -53,7 +53,10 @@ std::string sample(const Setting& setting)
     case SettingKind::choice:
         return std::string(setting.allowed.substr(setting.allowed.rfind(',') + 1)); // the first ones are defaults
     case SettingKind::boolean:
-        return setting.name.ends_with("tls_verify") || setting.name.ends_with("enabled") ? "false" : "true";
+        return setting.name.ends_with("tls_verify") || setting.name.ends_with("enabled") ||
+                       setting.name == "general.backup_compress"
+                   ? "false"
+                   : "true";
     case SettingKind::integer:
     case SettingKind::number:
         return "7";

@@ -2,7 +2,7 @@
 
 # What building the library and the command needs.
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config python3 python3-venv ca-certificates
-    libsqlite3-dev libpq-dev libicu-dev libssl-dev zlib1g-dev libcli11-dev libspdlog-dev)
+    libsqlite3-dev libpq-dev libicu-dev libssl-dev libzstd-dev zlib1g-dev libcli11-dev libspdlog-dev)
 
 # What the tests need on top.
 # libclang-rt-19-dev brings the sanitizers and libFuzzer. The servers are started by the tests; Debian's packages may

@@ -2,6 +2,7 @@
 /// \file
 /// The complete configuration of a storage layer.
 
+#include <whisperstore/backup/backup_config.hpp>
 #include <whisperstore/cache/cache_config.hpp>
 #include <whisperstore/config/environment_detector.hpp>
 #include <whisperstore/core/json.hpp>
@@ -27,6 +28,7 @@ struct StorageConfiguration
     std::filesystem::path data_dir = {};            ///< folder of everything stored locally
     std::filesystem::path embedding_model_dir = {}; ///< as EmbeddingConfig::model_dir
     EmbeddingConfig embedding = {};
+    BackupConfig backup = {};
     StorageResilience resilience = {}; ///< what stands between the application and its stores
 
     /// For people and logs: secrets are `***`, URLs without their password.

@@ -193,8 +193,8 @@ public:
     /// \throws StorageError not_found when an end of an edge is missing.
     virtual awaitable<void> import_part(GraphPart part, OperationContext context = OperationContext()) = 0;
 
-    /// Removes every node and relationship, but nothing outside the graph. On a server in several transactions: one that
-    /// fails or is cancelled has removed a part, and the same call again goes on.
+    /// Removes every node and relationship, but nothing outside the graph. On a server in several transactions: one
+    /// that fails or is cancelled has removed a part, and the same call again goes on.
     virtual awaitable<void> clear(OperationContext context = OperationContext()) = 0;
 
     /// Whether the database answers, by one small read. \throws StorageError when it does not.

@@ -18,6 +18,8 @@ namespace whisperstore {
 /// A required store that cannot be reached is an error that says how to start it, and nothing stays
 /// open. The graph is optional: where it is down the layer starts without it, health() says so, and
 /// graph() throws what it failed with.
+/// A restore that was cut off is a warning to the logger and in health(). Scheduled backups begin where
+/// `configuration.backup` has a folder.
 /// \param observer sees every call of the four stores; null = nobody.
 /// \param logger hears what servers tell (PostgreSQL's notices, changes of a cluster); empty = nobody.
 /// \throws StorageError of the store that failed.

@@ -2,6 +2,7 @@
 /// \file
 /// The four stores of an assistant as one.
 
+#include <whisperstore/backup/backup_schedule.hpp>
 #include <whisperstore/cache/conversation_cache_manager.hpp>
 #include <whisperstore/config/storage_configuration.hpp>
 #include <whisperstore/core/async.hpp>
@@ -51,7 +52,8 @@ struct ComponentHealth
 struct HealthReport
 {
     HealthStatus status = HealthStatus::up;
-    std::vector<ComponentHealth> components; ///< database, vector database, cache, graph
+    /// database, vector_database, cache, graph_database, and `backup` where backups are scheduled
+    std::vector<ComponentHealth> components;
     json::object to_json() const;
 };
 
@@ -88,6 +90,8 @@ public:
     GraphDatabaseManager& graph() const;
     /// Whether the graph is there to be used.
     bool has_graph() const noexcept;
+    /// Whether the configuration has one, even if it is down.
+    bool graph_is_configured() const noexcept { return components_.graph != nullptr; }
 
     /// Turns texts into vectors. \throws StorageError unsupported when the configuration has none; why there is none
     /// otherwise. What takes vectors works all the same.
@@ -107,6 +111,12 @@ public:
                                                    TextSearchOptions options = TextSearchOptions(),
                                                    OperationContext context = OperationContext());
     ///@}
+
+    /// Begins to make scheduled backups where the configuration has a folder for them, unless they are switched off or
+    /// the layer only reads; close() ends it. initialize_storage_layer() does it.
+    void start_backups(Logger logger = Logger());
+    /// Null: none are made.
+    const BackupSchedule* backup_schedule() const noexcept { return backups_.get(); }
 
     /// Secrets in the clear: show its to_json() only.
     const StorageConfiguration& configuration() const noexcept { return configuration_; }
@@ -132,6 +142,7 @@ private:
     StorageComponents components_;
     StorageConfiguration configuration_;
     const std::exception_ptr embedding_failure_;
+    std::unique_ptr<BackupSchedule> backups_; // null: none are made
     std::unique_ptr<TextMemory> texts_;
     mutable std::mutex mutex_; // of graph_failure_ and closed_
     std::exception_ptr graph_failure_;

@@ -72,13 +72,15 @@ awaitable<CacheStats> RedisConversationCache::get_cache_stats(OperationContext c
     return named(impl_->backend(), "get_cache_stats", redis::RedisCache::stats(impl_, std::move(context)));
 }
 
-awaitable<std::uint64_t> RedisConversationCache::backup_cache(std::filesystem::path backup_path, OperationContext context)
+awaitable<std::uint64_t> RedisConversationCache::backup_cache(std::filesystem::path backup_path,
+                                                              OperationContext context)
 {
     return named(impl_->backend(), "backup_cache",
                  redis::RedisCache::backup(impl_, std::move(backup_path), std::move(context)));
 }
 
-awaitable<std::uint64_t> RedisConversationCache::restore_cache(std::filesystem::path backup_path, OperationContext context)
+awaitable<std::uint64_t> RedisConversationCache::restore_cache(std::filesystem::path backup_path,
+                                                               OperationContext context)
 {
     return named(impl_->backend(), "restore_cache",
                  redis::RedisCache::restore(impl_, std::move(backup_path), std::move(context)));

@@ -1,9 +1,11 @@
-"""backup create, verify and restore."""
+"""backup create, verify, restore, list and prune."""
 
 import json
+import signal
+import time
 import unittest
 
-from cli_support import DAMAGED, EXISTS, NOT_FOUND, QUESTION_VECTORS, CommandTest
+from cli_support import (DAMAGED, EXISTS, INTERRUPTED, LIMIT, NOT_FOUND, QUESTION_VECTORS, REFUSED, USAGE, CommandTest)
 
 
 class Backup(CommandTest):
@@ -38,7 +40,7 @@ class Backup(CommandTest):
     def test_a_whole_backup_is_verified(self):
         self.text("backup", "create", self.backup)
         self.assertIn("complete and undamaged", self.text("backup", "verify", self.backup))
-        self.assertEqual(self.json("backup", "verify", self.backup)["format"], 1)
+        self.assertEqual(self.json("backup", "verify", self.backup)["format"], 2)
 
     def test_a_damaged_backup_is_neither_verified_nor_restored(self):
         self.text("backup", "create", self.backup)
@@ -63,6 +65,101 @@ class Backup(CommandTest):
         self.json_error("backup", "restore", self.folder / "nowhere", code=NOT_FOUND)
         self.json_error("backup", "verify", self.folder / "nowhere", code=NOT_FOUND)
         self.assertFalse((self.folder / "new").exists())
+
+    def use_passphrase(self, text="a secret of the tests"):
+        file = self.folder / "passphrase"
+        file.write_text(text + "\n", encoding="utf-8")
+        return file
+
+    def test_compressed_and_encrypted_it_comes_back(self):
+        before = self.recalled()
+        secret = self.use_passphrase()
+        manifest = self.json("backup", "create", self.backup, "--compress", "--passphrase-file", secret)
+        self.assertEqual(manifest["encryption"]["cipher"], "aes-256-gcm")
+        self.assertEqual({part["compression"] for part in manifest["components"]}, {"zstd"})
+        self.assertNotIn(b"SQLite", (self.backup / "database").read_bytes())
+        self.text("sql", "DELETE FROM messages")
+        for command in ("verify", "restore"):
+            error = self.json_error("backup", command, self.backup, code=REFUSED)
+            self.assertIn("--passphrase-file", error["message"])
+            wrong = self.folder / "wrong"
+            wrong.write_text("something else", encoding="utf-8")
+            error = self.json_error("backup", command, self.backup, "--passphrase-file", wrong, code=REFUSED)
+            self.assertNotIn("something else", error["message"])
+        self.assertEqual(self.scalar("SELECT count(*) FROM messages"), 0)
+        self.environment["WHISPERENGINE_BACKUP_PASSPHRASE_FILE"] = str(secret)
+        self.text("backup", "verify", self.backup)
+        report = self.json("backup", "restore", self.backup)
+        self.assertEqual(report["restored"], ["database", "vector_db"])
+        self.assertEqual(report["orphans"], [])
+        self.assertEqual(self.recalled(), before)
+
+    def test_where_a_passphrase_is_set_everything_is_encrypted(self):
+        self.environment["WHISPERENGINE_BACKUP_PASSPHRASE"] = "set"
+        self.assertIn("encrypted", self.text("backup", "create", self.backup))
+        plain = self.folder / "plain"
+        self.assertNotIn("encrypted", self.text("backup", "create", plain, "--unencrypted"))
+        error = self.json_error("backup", "restore", plain, code=REFUSED)
+        self.assertIn("not encrypted", error["message"])
+        self.text("backup", "restore", plain, "--unencrypted")
+
+    def test_a_passphrase_is_asked_for_where_somebody_can_answer(self):
+        error = self.json_error("backup", "create", self.backup, "--encrypt", code=USAGE)
+        self.assertIn("--passphrase-file", error["message"])
+        self.assertFalse(self.backup.exists())
+
+    def test_events_come_one_a_line_before_the_result(self):
+        lines = [json.loads(line) for line in
+                 self.text("--json", "backup", "create", self.backup, "--events").splitlines()]
+        self.assertEqual(list(lines[-1]), ["result"])
+        self.assertEqual(lines[-1]["result"]["backup_path"], str(self.backup))
+        phases = {(line["progress"]["phase"], line["progress"]["component"]) for line in lines[:-1]}
+        self.assertEqual(phases, {(phase, part) for phase in ("snapshot", "pack") for part in ("database", "vector_db")})
+
+    def test_a_folder_of_backups_is_listed_and_pruned(self):
+        folder = self.folder / "backups"
+        self.json_error("backup", "list", folder, code=NOT_FOUND)
+        error = self.json_error("backup", "list", code=USAGE)
+        self.assertIn("WHISPERENGINE_BACKUP_DIR", error["message"])
+        self.environment["WHISPERENGINE_BACKUP_DIR"] = str(folder)
+        names = []
+        for name in ("first", "second"):
+            self.text("backup", "create", folder / name)
+            names.insert(0, name)
+        named = self.json("backup", "create")["backup_path"]
+        self.assertRegex(named, r"/backups/whisperstore-\d{8}T\d{6}Z$")
+        (folder / "first" / "vector_db").write_bytes(b"cut")
+        listed = self.json("backup", "list")
+        self.assertEqual([item["path"] for item in listed], [named, str(folder / "second"), str(folder / "first")])
+        self.assertIn("damage", listed[2])
+        self.assertIn("damaged", self.text("backup", "list", folder))
+        report = self.json("backup", "prune", "--keep-last", 1, "--dry-run")
+        self.assertEqual(report["removed"], [str(folder / "second")])
+        self.assertTrue((folder / "second").exists())
+        self.assertIn("Removed second", self.text("backup", "prune", "--keep-last", 1))
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), ["first", named.rsplit("/", 1)[1]])
+        self.json_error("backup", "prune", "--keep-last", 0, code=USAGE)
+
+    def test_no_command_makes_a_scheduled_backup(self):
+        self.environment["WHISPERENGINE_BACKUP_DIR"] = str(self.folder / "backups")
+        self.text("sql", "DELETE FROM messages")
+        self.assertFalse((self.folder / "backups").exists())
+
+    def test_an_interrupted_backup_leaves_nothing(self):
+        self.text("sql", "CREATE TABLE large (content BLOB)")
+        self.text("sql", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150) "
+                         "INSERT INTO large SELECT randomblob(1000000) FROM n")
+        process = self.start("backup", "create", self.backup, "--compress")
+        partial = self.folder / "backup.partial"
+        end = time.monotonic() + LIMIT
+        while not partial.exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, INTERRUPTED, complaint)
+        self.assertIn("interrupted", complaint)
+        self.assertFalse(partial.exists())
+        self.assertFalse(self.backup.exists())
 
     def test_the_manifest_is_json_anyone_can_read(self):
         self.text("backup", "create", self.backup)
