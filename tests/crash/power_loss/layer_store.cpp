@@ -40,7 +40,7 @@ public:
 
     awaitable<void> restore(std::filesystem::path path) override
     {
-        return UnifiedBackupManager().restore_from_backup(std::move(path), target());
+        co_await UnifiedBackupManager().restore_from_backup(std::move(path), target());
     }
 
     void close() override
