@@ -169,9 +169,8 @@ private:
         co_await there->close();
         const std::string filled = filled_tables(counts);
         if (!report_.already_there && options_.existing == ExistingData::refuse && !filled.empty())
-            throw StorageError(StorageErrc::already_exists,
-                               "the target has other rows already, in " + filled +
-                                   ": merge the source into it, or replace it");
+            throw StorageError(StorageErrc::already_exists, "the target has other rows already, in " + filled +
+                                                                ": merge the source into it, or replace it");
         const std::string lost = what_would_be_lost(there->contents());
         if (!report_.already_there && options_.existing == ExistingData::refuse && !lost.empty())
             throw StorageError(StorageErrc::already_exists,

@@ -188,6 +188,7 @@ TEST_F(CrashDuringRestore, EachStoreIsOldOrNew)
     std::vector<Dump> collections;
     const auto rows_of = [](StorageLayer& storage) {
         Dump out = run(dump_database(storage.database()));
+        out.erase("system_settings"); // it says there that a restore of everything has begun and did not end
         for (const auto& [key, version] : run(read_entries(storage.database())))
             out["entries"].push_back(key + "=" + std::to_string(version));
         return out;
