@@ -247,6 +247,18 @@ int record_make_directory(const fs::path& path, Call call)
     return result;
 }
 
+/// Its name is known when it is there.
+char* record_temporary_directory(char* name, char* (*real)(char*))
+{
+    const auto disk = disk_of(absolute_at(AT_FDCWD, name));
+    if (disk && fails(disk, DiskOperation::make_directory))
+        return nullptr;
+    char* const made = real(name);
+    if (disk && made)
+        disk->make_directory(absolute_at(AT_FDCWD, made));
+    return made;
+}
+
 } // namespace
 
 RecordedElsewhere::RecordedElsewhere() noexcept { ++elsewhere; }
@@ -396,6 +408,12 @@ int mkdir(const char* path, mode_t mode) noexcept
 {
     static auto* const real = recorder::next<int(const char*, mode_t)>("mkdir");
     return recorder::record_make_directory(recorder::absolute_at(AT_FDCWD, path), [&] { return real(path, mode); });
+}
+
+char* mkdtemp(char* name) noexcept
+{
+    static auto* const real = recorder::next<char*(char*)>("mkdtemp");
+    return recorder::record_temporary_directory(name, real);
 }
 
 } // extern "C"
