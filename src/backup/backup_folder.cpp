@@ -2,6 +2,7 @@
 
 #include "backup/manifest_file.hpp"
 #include "sqlite/files.hpp"
+#include "sqlite/work_folder.hpp"
 
 #include <whisperstore/core/error.hpp>
 
@@ -27,14 +28,6 @@ constexpr std::string_view backend = "backup";
     throw StorageError(StorageErrc::already_exists, path.string() + " exists already; choose another folder");
 }
 
-bool is_same_file(int descriptor, const fs::path& path)
-{
-    struct stat opened{};
-    struct stat named{};
-    return ::fstat(descriptor, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
-           opened.st_ino == named.st_ino;
-}
-
 /// Makes the folder, or takes one that a dead process left, and locks it.
 int lock_folder(const fs::path& folder, const fs::path& path)
 {
@@ -56,7 +49,7 @@ int lock_folder(const fs::path& folder, const fs::path& path)
             throw StorageError(StorageErrc::unavailable, "another backup to " + path.string() + " is under way",
                                std::move(details));
         }
-        if (is_same_file(descriptor, folder))
+        if (sqlite::is_same_file(descriptor, folder))
             return descriptor;
         ::close(descriptor); // its maker was faster, this is no longer the folder of that name
     }
@@ -149,19 +142,6 @@ void PartialBackup::publish(const std::string& manifest)
         published_ = false;
         throw;
     }
-}
-
-bool remove_left_over(const fs::path& partial)
-{
-    const int descriptor = ::open(partial.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (descriptor < 0)
-        return false;
-    const bool is_ours = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && is_same_file(descriptor, partial);
-    std::error_code failed;
-    if (is_ours)
-        fs::remove_all(partial, failed);
-    ::close(descriptor);
-    return is_ours && !failed;
 }
 
 } // namespace whisperstore::backup

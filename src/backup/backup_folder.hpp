@@ -40,7 +40,4 @@ private:
     bool published_ = false;
 };
 
-/// Removes an unfinished backup, unless somebody is at it. Returns whether it did.
-bool remove_left_over(const std::filesystem::path& partial);
-
 } // namespace whisperstore::backup

@@ -4,6 +4,7 @@
 #include "backup/component_file.hpp"
 #include "backup/manifest_file.hpp"
 #include "sqlite/files.hpp"
+#include "sqlite/work_folder.hpp"
 
 #include <whisperstore/core/error.hpp>
 
@@ -92,7 +93,7 @@ void remove_left_overs(const fs::path& folder)
 {
     for (const fs::path& path : folders_in(folder))
         if (ends_with_mark(path))
-            remove_left_over(path);
+            sqlite::remove_left_over_folder(path);
 }
 
 } // namespace

@@ -4,9 +4,9 @@
 #include "backup/background.hpp"
 #include "backup/component_file.hpp"
 #include "backup/graph_copy.hpp"
-#include "backup/work_folder.hpp"
 #include "core/failure.hpp"
 #include "core/shield.hpp"
+#include "sqlite/work_folder.hpp"
 
 #include <whisperstore/cache/conversation_cache_manager.hpp>
 #include <whisperstore/core/error.hpp>
@@ -84,7 +84,7 @@ public:
           stores_(stores),
           options_(std::move(options)),
           context_(std::move(context)),
-          work_(place_for_work(stores.database))
+          work_(place_for_work(stores.database), "restore")
     {
     }
 
@@ -351,7 +351,7 @@ private:
     BackupTarget stores_;
     BackupOptions options_;
     OperationContext context_;
-    WorkFolder work_;
+    sqlite::WorkFolder work_;
     std::set<std::string> channels_; // of the cache, before and after
     RestoreReport report_;
 };

@@ -6,8 +6,8 @@
 #include "backup/graph_copy.hpp"
 #include "backup/manifest_file.hpp"
 #include "backup/restore.hpp"
-#include "backup/work_folder.hpp"
 #include "core/failure.hpp"
+#include "sqlite/work_folder.hpp"
 
 #include <whisperstore/backup/unified_backup_manager.hpp>
 #include <whisperstore/cache/conversation_cache_manager.hpp>
@@ -182,10 +182,10 @@ void read_component(const BackupComponent& component, const backup::BackupKey* k
         if (!deep)
             return;
     }
-    std::optional<backup::WorkFolder> work;
+    std::optional<sqlite::WorkFolder> work;
     fs::path archive = component.path;
     if (!backup::is_plain(component, key)) {
-        work.emplace(fs::temp_directory_path());
+        work.emplace(fs::temp_directory_path(), "check");
         archive = work->file(component.type);
         backup::unpack(component, key, archive, watched);
     }

@@ -7,7 +7,6 @@
 #include "core/shield.hpp"
 #include "migration/content.hpp"
 #include "migration/layer_migration.hpp"
-#include "migration/temporary_folder.hpp"
 #include "sqlite/store.hpp"
 
 #include <whisperstore/migration/storage_migration_manager.hpp>
@@ -110,7 +109,7 @@ public:
 private:
     awaitable<std::shared_ptr<Channels>> read(ConversationCacheManager& cache, const char* name)
     {
-        const std::filesystem::path file = folder_ / name;
+        const std::filesystem::path file = folder_.file(name);
         co_await cache.backup_cache(file, context_);
         auto channels = std::make_shared<std::unique_ptr<Channels>>();
         std::function<void()> work = [channels, file] { *channels = std::make_unique<Channels>(read_channels(file)); };
@@ -161,7 +160,7 @@ private:
         running_.begin_phase("copy", wanted_->messages.rows());
         std::exception_ptr failed;
         try {
-            co_await target_.restore_cache(folder_ / "source", context_);
+            co_await target_.restore_cache(folder_.file("source"), context_);
             if (running_.replaces())
                 co_await clear_all_but(*wanted_, context_);
         } catch (...) {
@@ -173,10 +172,7 @@ private:
             awaitable<void> putting = put_back();
             const std::exception_ptr also = co_await shielded(std::move(putting));
             co_await asio::this_coro::throw_if_cancelled(throws);
-            if (also) {
-                folder_.keep();
-                std::rethrow_exception(also);
-            }
+            migration::end_replacement(failed, also, folder_, "cache");
         }
         if (failed)
             std::rethrow_exception(failed);
@@ -193,7 +189,7 @@ private:
 
     awaitable<void> put_back()
     {
-        co_await target_.restore_cache(folder_ / "before", OperationContext());
+        co_await target_.restore_cache(folder_.file("before"), OperationContext());
         co_await clear_all_but(*before_, OperationContext());
     }
 
@@ -228,7 +224,7 @@ private:
     ConversationCacheManager& target_;
     const OperationContext context_;
     Running running_;
-    migration::TemporaryFolder folder_;
+    sqlite::WorkFolder folder_{std::filesystem::temp_directory_path(), "migration"};
     std::shared_ptr<const Channels> wanted_;
     std::shared_ptr<const Channels> before_;
 };

@@ -6,7 +6,6 @@
 #include "migration/element_index.hpp"
 #include "migration/graph_file.hpp"
 #include "migration/layer_migration.hpp"
-#include "migration/temporary_folder.hpp"
 #include "sqlite/store.hpp"
 
 #include <whisperstore/migration/storage_migration_manager.hpp>
@@ -105,7 +104,7 @@ public:
         if (!empty && running_.replaces())
             co_await replace();
         else if (!complete)
-            co_await copy(wanted_file(), context_);
+            co_await copy();
         running_.copied();
         if (running_.options().verify)
             co_await verify();
@@ -113,7 +112,7 @@ public:
     }
 
 private:
-    std::filesystem::path wanted_file() const { return folder_ / "source"; }
+    std::filesystem::path wanted_file() const { return folder_.file("source"); }
 
     awaitable<void> write(GraphDatabaseManager& graph, std::filesystem::path file, GraphContent* content)
     {
@@ -160,7 +159,7 @@ private:
         if (index_)
             co_return;
         const auto index = std::make_shared<std::shared_ptr<ElementIndex>>();
-        std::function<void()> work = [index, file = wanted_file(), place = folder_ / "index"] {
+        std::function<void()> work = [index, file = wanted_file(), place = folder_.file("index")] {
             *index = std::make_shared<ElementIndex>(place);
             std::ifstream in = open_file(file);
             migration::GraphFileReader reader(in);
@@ -213,7 +212,9 @@ private:
         co_return *same == index_->size() && *same > 0;
     }
 
-    awaitable<void> copy(std::filesystem::path file, OperationContext context)
+    using Imported = std::function<void(std::size_t rows)>;
+
+    awaitable<void> import_file(std::filesystem::path file, OperationContext context, Imported imported)
     {
         std::ifstream in = open_file(file);
         migration::GraphFileReader reader(in);
@@ -223,17 +224,23 @@ private:
                 break;
             const std::size_t rows = part.nodes.size() + part.edges.size();
             co_await target_.import_part(std::move(part), context);
-            running_.advance("graph", rows, 0);
+            imported(rows);
         }
+    }
+
+    awaitable<void> copy()
+    {
+        Imported imported = [this](std::size_t rows) { running_.advance("graph", rows, 0); };
+        co_await import_file(wanted_file(), context_, std::move(imported));
     }
 
     awaitable<void> replace()
     {
-        co_await write(target_, folder_ / "before", nullptr);
+        co_await write(target_, folder_.file("before"), nullptr);
         std::exception_ptr failed;
         try {
             co_await target_.clear(context_);
-            co_await copy(wanted_file(), context_);
+            co_await copy();
         } catch (...) {
             failed = std::current_exception();
         }
@@ -244,35 +251,14 @@ private:
         awaitable<void> putting = put_back();
         const std::exception_ptr also = co_await shielded(std::move(putting));
         co_await asio::this_coro::throw_if_cancelled(throws);
-        if (also) {
-            folder_.keep();
-            tell_where(failed, also);
-        }
-        std::rethrow_exception(failed);
+        migration::end_replacement(failed, also, folder_, "graph");
     }
 
     awaitable<void> put_back()
     {
         co_await target_.clear(OperationContext());
-        co_await copy(folder_ / "before", OperationContext());
-    }
-
-    [[noreturn]] void tell_where(std::exception_ptr failed, std::exception_ptr also) const
-    {
-        const auto what = [](const std::exception_ptr& thrown) -> std::string {
-            try {
-                std::rethrow_exception(thrown);
-            } catch (const std::exception& error) {
-                return error.what();
-            }
-        };
-        ErrorDetails details;
-        details.outcome = Outcome::unknown;
-        throw StorageError(StorageErrc::unavailable,
-                           "the graph could not be replaced (" + what(failed) + "), and then not be put back (" +
-                               what(also) + "): run the migration again, or import what was there from " +
-                               (folder_ / "before").string(),
-                           std::move(details));
+        Imported unheard = [](std::size_t) {}; // who hears of progress may have ended the migration by it
+        co_await import_file(folder_.file("before"), OperationContext(), std::move(unheard));
     }
 
     awaitable<void> verify()
@@ -327,7 +313,7 @@ private:
     GraphDatabaseManager& target_;
     const OperationContext context_;
     Running running_;
-    migration::TemporaryFolder folder_;
+    sqlite::WorkFolder folder_{std::filesystem::temp_directory_path(), "migration"};
     GraphContent wanted_;
     std::shared_ptr<ElementIndex> index_;
 };

@@ -4,6 +4,21 @@
 
 namespace whisperstore::migration {
 
+namespace {
+
+std::string told(const std::exception_ptr& thrown)
+{
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const std::exception& error) {
+        return error.what();
+    } catch (...) {
+        return "something that is no exception";
+    }
+}
+
+} // namespace
+
 Running::Running(MigrationOptions options, std::string_view component, std::string_view source, std::string_view target)
     : options_(std::move(options))
 {
@@ -51,6 +66,20 @@ void refuse_target(const std::string& what)
     throw StorageError(StorageErrc::already_exists,
                        "the target is not empty: " + what +
                            ". Nothing was changed; merge into it, replace it, or choose another target");
+}
+
+void end_replacement(const std::exception_ptr& failed, const std::exception_ptr& also, sqlite::WorkFolder& folder,
+                     std::string_view what)
+{
+    if (!also)
+        std::rethrow_exception(failed);
+    ErrorDetails details;
+    details.outcome = Outcome::unknown;
+    std::string message = "the ";
+    message.append(what).append(" could not be replaced (").append(told(failed));
+    message.append("), and then not be put back (").append(told(also));
+    message.append("): run the migration again; what was there is in ").append((folder.keep() / "before").string());
+    throw StorageError(StorageErrc::unavailable, std::move(message), std::move(details));
 }
 
 void differs(const std::string& what)

@@ -1,11 +1,14 @@
 #pragma once
 // What the migrations of all layers do the same way.
 
+#include "sqlite/work_folder.hpp"
+
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/migration/migration_report.hpp>
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +53,10 @@ void check_different(const void* source, const void* target);
 
 /// The target holds what the source does not.
 [[noreturn]] void refuse_target(const std::string& what);
+/// A target was being replaced when `failed` came, and was put back (`also` null), or that failed as well: then what
+/// was there is in the file `before` of the folder, which stays. Throws what says so. \param what "graph"
+[[noreturn]] void end_replacement(const std::exception_ptr& failed, const std::exception_ptr& also,
+                                  sqlite::WorkFolder& folder, std::string_view what);
 /// Verification found a difference.
 [[noreturn]] void differs(const std::string& what);
 

@@ -7,7 +7,6 @@
 #include "core/failure.hpp"
 #include "migration/content.hpp"
 #include "migration/layer_migration.hpp"
-#include "migration/temporary_folder.hpp"
 #include "vector/server/archive_stream.hpp"
 
 #include <whisperstore/migration/storage_migration_manager.hpp>
@@ -16,6 +15,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace whisperstore {
@@ -78,9 +78,9 @@ public:
             plan();
             co_return running_.finish();
         }
-        folder_ = std::make_unique<migration::TemporaryFolder>();
+        folder_.emplace(std::filesystem::temp_directory_path(), "migration");
         running_.begin_phase("read", 0);
-        const std::filesystem::path file = *folder_ / "vectors";
+        const std::filesystem::path file = folder_->file("vectors");
         co_await source_.backup_collections(file, context_);
         archive_ = co_await RestoreSource::open(file, std::string(backend), context_);
         if (running_.refuses())
@@ -281,7 +281,7 @@ private:
     std::uint64_t in_total_ = 0;
     std::uint64_t in_target_ = 0;
     std::uint64_t stored_ = 0;
-    std::unique_ptr<migration::TemporaryFolder> folder_;
+    std::optional<sqlite::WorkFolder> folder_;
     std::shared_ptr<RestoreSource> archive_;
 };
 

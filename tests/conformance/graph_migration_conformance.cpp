@@ -4,6 +4,7 @@
 #include <whisperstore/migration/storage_migration_manager.hpp>
 
 #include <map>
+#include <stdexcept>
 
 namespace whisperstore::test {
 namespace {
@@ -108,6 +109,24 @@ TEST_P(GraphMigrations, ATargetWithSomethingElseIsRefusedMergedOrReplaced)
     EXPECT_TRUE(run(manager.migrate_graph(*source.graph, *graph, options)).verified);
     EXPECT_EQ(found("u", "", 1, 100), std::vector<std::string>{"new"});
     EXPECT_STORAGE_ERROR(memories("v"), not_found);
+}
+
+TEST_P(GraphMigrations, AReplacementThatFailsLeavesWhatWasThere)
+{
+    fill();
+    Other source(graph_backends().front());
+    run(source.graph->create_user_node("new"));
+    StorageMigrationManager manager;
+    MigrationOptions options;
+    options.existing = ExistingData::replace;
+    options.progress = [](const MigrationProgress& progress) {
+        if (progress.phase == "copy" && progress.rows > 0)
+            throw std::runtime_error("enough");
+    };
+    EXPECT_THROW(run(manager.migrate_graph(*source.graph, *graph, options)), std::runtime_error);
+    Other copy(graph_backends().front());
+    EXPECT_EQ(migrate(*copy.graph).rows(), 88U);
+    EXPECT_STORAGE_ERROR(memories("new"), not_found);
 }
 
 TEST_P(GraphMigrations, WhatWasCutOffIsCompleted)
