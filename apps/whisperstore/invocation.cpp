@@ -104,6 +104,7 @@ OpenStorage Invocation::open(const AdaptiveConfigManager& manager, StorageConfig
         configuration.vector_database.read_only = true;
     }
     configuration.backup.folder.clear(); // a command is over before anything is due
+    configuration.metrics.interval = std::chrono::seconds(0);
     try {
         return OpenStorage(runtime_, run(initialize_storage_layer(std::move(configuration), context())));
     } catch (const StorageError& error) {

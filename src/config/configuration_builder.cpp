@@ -66,8 +66,23 @@ StorageConfiguration ConfigurationBuilder::build()
     build_embedding();
     build_cache();
     build_graph();
+    build_availability();
     out_.resilience = build_resilience(values_, out_);
     return std::move(out_);
+}
+
+void ConfigurationBuilder::build_availability()
+{
+    const auto take = [this](std::string_view variable, Availability& availability) {
+        const std::string value = values_.take(variable, Fallback{std::string(to_string(availability))});
+        availability = value == "required"  ? Availability::required
+                       : value == "degrade" ? Availability::degrade
+                                            : Availability::disabled;
+    };
+    take("WHISPERENGINE_DATABASE_AVAILABILITY", out_.availability.database);
+    take("WHISPERENGINE_VECTOR_DB_AVAILABILITY", out_.availability.vector_database);
+    take("WHISPERENGINE_CACHE_AVAILABILITY", out_.availability.cache);
+    take("WHISPERENGINE_GRAPH_DB_AVAILABILITY", out_.availability.graph_database);
 }
 
 Fallback ConfigurationBuilder::by_tier(const char* tier1, const char* tier2, const char* tier4) const
@@ -103,6 +118,10 @@ void ConfigurationBuilder::build_general()
     out_.vector_database.backup_enabled = backup;
     out_.database.backup_interval_hours = values_.take_number("WHISPERENGINE_BACKUP_INTERVAL_HOURS", Fallback{"24"});
     build_backup();
+    out_.metrics.interval = std::chrono::seconds(static_cast<std::int64_t>(
+        values_.take_number("WHISPERENGINE_METRICS_INTERVAL_SECONDS", Fallback{"300"})));
+    out_.metrics.retention = std::chrono::hours(static_cast<std::int64_t>(
+        values_.take_number("WHISPERENGINE_METRICS_RETENTION_HOURS", Fallback{"168"})));
 }
 
 void ConfigurationBuilder::build_backup()

@@ -75,8 +75,14 @@ inline constexpr std::array settings_table = {
             "And the newest of each of so many weeks."),
     integer("general.backup_keep_monthly", "WHISPERENGINE_BACKUP_KEEP_MONTHLY", 0, 100000,
             "And the newest of each of so many months."),
+    integer("general.metrics_interval_seconds", "WHISPERENGINE_METRICS_INTERVAL_SECONDS", 0, 86400,
+            "Seconds between two entries of the history of metrics in performance_metrics; 0: none is kept."),
+    integer("general.metrics_retention_hours", "WHISPERENGINE_METRICS_RETENTION_HOURS", 1, 87600,
+            "Hours that entries of the history of metrics stay."),
 
     choice("database.type", "WHISPERENGINE_DATABASE_TYPE", "sqlite,postgresql,postgresql_cluster", "Database backend."),
+    choice("database.availability", "WHISPERENGINE_DATABASE_AVAILABILITY", "required,degrade,disabled",
+           "required: nothing starts without the database; degrade: it may be away; disabled: there is none."),
     url("database.url", "WHISPERENGINE_DATABASE_URL", "sqlite,postgresql,postgres",
         "The database as one URL; chooses the backend where no type is set."),
     url("database.platform_url", "DATABASE_URL", "",
@@ -110,6 +116,8 @@ inline constexpr std::array settings_table = {
     choice("vector_database.type", "WHISPERENGINE_VECTOR_DB_TYPE",
            "local_qdrant,http_qdrant,distributed_qdrant,local_chromadb,http_chromadb,distributed_chromadb",
            "Vector database backend."),
+    choice("vector_database.availability", "WHISPERENGINE_VECTOR_DB_AVAILABILITY", "required,degrade,disabled",
+           "The same for the vector database."),
     choice("vector_database.synchronous", "WHISPERENGINE_VECTOR_DB_SYNCHRONOUS", "FULL,NORMAL",
            "local_qdrant: as WHISPERENGINE_DATABASE_SYNCHRONOUS."),
     integer("vector_database.hnsw_threshold", "WHISPERENGINE_VECTOR_DB_HNSW_THRESHOLD", 0, 1000000000,
@@ -188,6 +196,8 @@ inline constexpr std::array settings_table = {
             "Vectors of texts kept in the data folder (embeddings.db); 0: none."),
 
     choice("cache.type", "WHISPERENGINE_CACHE_TYPE", "memory,redis,redis_cluster", "Conversation cache backend."),
+    choice("cache.availability", "WHISPERENGINE_CACHE_AVAILABILITY", "required,degrade,disabled",
+           "The same for the cache."),
     number("cache.timeout_minutes", "WHISPERENGINE_CACHE_TIMEOUT_MINUTES", 0.01, 525600,
            "Minutes after its last write that a channel expires."),
     integer("cache.max_messages", "WHISPERENGINE_CACHE_MAX_MESSAGES", 1, 1000000, "Messages kept per channel."),
@@ -234,6 +244,8 @@ inline constexpr std::array settings_table = {
     choice(
         "graph_database.type", "WHISPERENGINE_GRAPH_DB_TYPE", "sqlite,disabled,neo4j,neo4j_cluster,none",
         "Graph backend; disabled is another word for sqlite (the relationships tables), none switches the layer off."),
+    choice("graph_database.availability", "WHISPERENGINE_GRAPH_DB_AVAILABILITY", "required,degrade,disabled",
+           "The same for the graph."),
 
     url("neo4j.uri", "NEO4J_URI", "neo4j,neo4j+s,neo4j+ssc,bolt,bolt+s,bolt+ssc",
         "Neo4j as one URI; chooses the backend where no type is set."),

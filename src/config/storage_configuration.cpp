@@ -156,6 +156,29 @@ json::object graph_json(const GraphDatabaseConfig& config)
 
 } // namespace
 
+std::string_view to_string(Availability availability) noexcept
+{
+    switch (availability) {
+    case Availability::required:
+        return "required";
+    case Availability::degrade:
+        return "degrade";
+    case Availability::disabled:
+        break;
+    }
+    return "disabled";
+}
+
+json::object StorageAvailability::to_json() const
+{
+    json::object out;
+    out["database"] = whisperstore::to_string(database);
+    out["vector_database"] = whisperstore::to_string(vector_database);
+    out["cache"] = whisperstore::to_string(cache);
+    out["graph_database"] = whisperstore::to_string(graph_database);
+    return out;
+}
+
 json::object StorageConfiguration::to_json() const
 {
     json::object out;
@@ -169,6 +192,11 @@ json::object StorageConfiguration::to_json() const
     out["cache"] = cache_json(cache);
     out["graph_database"] = graph_json(graph_database);
     out["backup"] = backup_json(backup);
+    json::object history;
+    history["interval_seconds"] = metrics.interval.count();
+    history["retention_hours"] = metrics.retention.count();
+    out["metrics"] = std::move(history);
+    out["availability"] = availability.to_json();
     out["resilience"] = resilience.to_json();
     return out;
 }

@@ -77,6 +77,7 @@ private:
     std::optional<OperationMetrics> metrics_;
     std::optional<CircuitBreaker> breaker_;
     std::optional<ConcurrencyLimit> limit_;
+    SharedHistogram waits_;
     std::atomic<std::uint64_t> random_state_;
 };
 

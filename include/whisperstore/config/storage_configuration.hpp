@@ -4,11 +4,13 @@
 
 #include <whisperstore/backup/backup_config.hpp>
 #include <whisperstore/cache/cache_config.hpp>
+#include <whisperstore/config/availability.hpp>
 #include <whisperstore/config/environment_detector.hpp>
 #include <whisperstore/core/json.hpp>
 #include <whisperstore/database/database_config.hpp>
 #include <whisperstore/embedding/embedding_config.hpp>
 #include <whisperstore/graph/graph_database_config.hpp>
+#include <whisperstore/metrics/metrics_config.hpp>
 #include <whisperstore/resilience/resilience_config.hpp>
 #include <whisperstore/vector/vector_database_config.hpp>
 
@@ -29,6 +31,8 @@ struct StorageConfiguration
     std::filesystem::path embedding_model_dir = {}; ///< as EmbeddingConfig::model_dir
     EmbeddingConfig embedding = {};
     BackupConfig backup = {};
+    MetricsConfig metrics = {};
+    StorageAvailability availability = {}; ///< which of them the layer can do without
     StorageResilience resilience = {}; ///< what stands between the application and its stores
 
     /// For people and logs: secrets are `***`, URLs without their password.

@@ -37,6 +37,8 @@ public:
     /// Named in errors: "http_chromadb".
     virtual std::string_view backend() const noexcept = 0;
     virtual std::vector<std::string> endpoints() const = 0;
+    /// As http::to_json has them.
+    virtual json::array nodes() const = 0;
     /// Whether nobody else uses the store while this is open.
     virtual bool exclusive() const noexcept { return false; }
     /// What somebody may do who cannot reach it.
