@@ -75,6 +75,15 @@ Invocation::Invocation(GlobalOptions globals)
 
 AdaptiveConfigManager Invocation::configure(LaptopDefaults laptop_defaults, const std::string& default_data_dir)
 {
+    AdaptiveConfigManager manager = read_configuration(laptop_defaults, default_data_dir);
+    for (const std::string& warning : manager.warnings())
+        report_warning(warning, globals_.json);
+    return manager;
+}
+
+AdaptiveConfigManager Invocation::read_configuration(LaptopDefaults laptop_defaults,
+                                                     const std::string& default_data_dir) const
+{
     ConfigOptions options;
     options.laptop_defaults = laptop_defaults;
     if (!globals_.env_file.empty())
@@ -86,8 +95,6 @@ AdaptiveConfigManager Invocation::configure(LaptopDefaults laptop_defaults, cons
         options.data_dir = default_data_dir;
         manager = AdaptiveConfigManager(std::move(options));
     }
-    for (const std::string& warning : manager.warnings())
-        report_warning(warning, globals_.json);
     return manager;
 }
 

@@ -74,6 +74,9 @@ public:
     /// \param default_data_dir where no data directory is set, in place of the library's default.
     AdaptiveConfigManager configure(LaptopDefaults laptop_defaults = LaptopDefaults::with_data_dir,
                                     const std::string& default_data_dir = {});
+    /// The same for who tells of the mistakes himself.
+    AdaptiveConfigManager read_configuration(LaptopDefaults laptop_defaults = LaptopDefaults::with_data_dir,
+                                             const std::string& default_data_dir = {}) const;
     /// Opens the stores of a configuration. Throws StorageError not_found for Access::read where
     /// nothing is stored yet.
     OpenStorage open(const AdaptiveConfigManager& manager, Access access);

@@ -80,7 +80,7 @@ void print(Invocation& invocation, const Findings& findings)
 
 Exit examine(Invocation& invocation)
 {
-    const AdaptiveConfigManager manager = invocation.configure();
+    const AdaptiveConfigManager manager = invocation.read_configuration();
     const StorageConfiguration& configuration = manager.get_storage_configuration();
     Findings findings;
     for (const std::string& warning : manager.warnings())

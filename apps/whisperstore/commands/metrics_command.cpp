@@ -21,6 +21,7 @@ struct MetricsOptions
 {
     bool prometheus = false;
     bool list = false;
+    bool markdown = false;
     bool history = false;
     std::string name;
     double hours = 24;
@@ -46,8 +47,22 @@ void print_values(Invocation& invocation, const json::object& metrics)
     table.print(invocation.out());
 }
 
-Exit show_list(Invocation& invocation)
+/// The table of docs/metrics.md.
+void print_page(Output& out)
 {
+    out.line("| metric | kind | labels | what it is |");
+    out.line("|---|---|---|---|");
+    for (const Metric& metric : metric_table())
+        out.line("| `" + std::string(metric.name) + "` | " + std::string(to_string(metric.kind)) + " | " +
+                 (metric.labels.empty() ? "" : std::string(metric.labels)) + " | " + std::string(metric.help) + " |");
+}
+
+Exit show_list(Invocation& invocation, const MetricsOptions& options)
+{
+    if (options.markdown) {
+        print_page(invocation.out());
+        return Exit::done;
+    }
     if (invocation.json()) {
         json::array list;
         for (const Metric& metric : metric_table()) {
@@ -129,7 +144,7 @@ Exit show_history(Invocation& invocation, const MetricsOptions& options)
 Exit show_metrics(Invocation& invocation, const MetricsOptions& options)
 {
     if (options.list)
-        return show_list(invocation);
+        return show_list(invocation, options);
     if (options.history)
         return show_history(invocation, options);
     OpenStorage storage = invocation.open(Access::read);
@@ -152,7 +167,8 @@ void add_metrics_command(CLI::App& program, Selected& selected)
     CLI::App* metrics = program.add_subcommand("metrics", "Show metrics, and the history that applications keep");
     const auto options = std::make_shared<MetricsOptions>();
     metrics->add_flag("--prometheus", options->prometheus, "In the text format of Prometheus");
-    metrics->add_flag("--list", options->list, "Every metric there is, without opening anything");
+    CLI::Option* list = metrics->add_flag("--list", options->list, "Every metric there is, without opening anything");
+    metrics->add_flag("--markdown", options->markdown, "The list as a table of a documentation page")->needs(list);
     CLI::Option* history = metrics->add_flag("--history", options->history, "What applications have recorded");
     metrics->add_option("--name", options->name, "Only those of the history whose name begins so")
         ->option_text("PREFIX")
