@@ -91,7 +91,7 @@ protected:
     {
         database.emplace();
         ConnectionUrl url = database->url();
-        proxy = std::make_unique<ChaosProxy>(url.hosts.at(0).port);
+        proxy = std::make_unique<ChaosProxy>(url.hosts.at(0).port.value());
         url.hosts = {HostPort{"127.0.0.1", proxy->port()}};
         configuration.database.type = "postgresql";
         configuration.database.connection_string = url.to_string();
@@ -290,7 +290,7 @@ TEST_P(StoreAway, LostWhileRunningItComesBack)
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreAway,
                          testing::Values(Lost::database, Lost::vector_database, Lost::cache, Lost::graph_database),
-                         [](const testing::TestParamInfo<Lost>& info) { return name_of(info.param); });
+                         [](const testing::TestParamInfo<Lost>& lost) { return name_of(lost.param); });
 
 TEST(StorageAvailabilityTest, TheGraphFallbackNeedsTheDatabase)
 {

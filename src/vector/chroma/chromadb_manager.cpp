@@ -136,7 +136,8 @@ std::vector<std::string> ChromaDBManager::endpoints() const { return store_->end
 json::object ChromaDBManager::get_details() const
 {
     json::object out;
-    out["nodes"] = store_->nodes();
+    if (json::array nodes = store_->nodes(); !nodes.empty())
+        out["nodes"] = std::move(nodes);
     return out;
 }
 
