@@ -15,6 +15,8 @@ PolicyChain::PolicyChain(StoreIdentity identity, std::span<const Operation> oper
     }
     if (config.metrics)
         metrics_.emplace(operations);
+    if (config.retry_attempts > 1 && config.retry_reserve > 0)
+        reserve_.emplace(config.retry_reserve);
     if (config.breaker_failures > 0)
         breaker_.emplace(CircuitBreaker::Settings{config.breaker_failures, config.breaker_open, config.breaker_max_open,
                                                   config.breaker_probes});
@@ -57,6 +59,8 @@ ResilienceStats PolicyChain::stats() const
     stats.endpoint = identity_.endpoint;
     if (metrics_)
         stats.operations = metrics_->read();
+    if (reserve_)
+        stats.retries_withheld = reserve_->withheld();
     if (breaker_) {
         const CircuitBreaker::Snapshot breaker = breaker_->snapshot();
         stats.circuit = to_string(breaker.state);
