@@ -1,5 +1,6 @@
 #include "resilience/policy_chain.hpp"
 
+#include <algorithm>
 #include <random>
 
 namespace whisperstore {
@@ -19,7 +20,8 @@ PolicyChain::PolicyChain(StoreIdentity identity, std::span<const Operation> oper
         reserve_.emplace(config.retry_reserve);
     if (config.breaker_failures > 0)
         breaker_.emplace(CircuitBreaker::Settings{config.breaker_failures, config.breaker_open, config.breaker_max_open,
-                                                  config.breaker_probes});
+                                                  config.breaker_probes,
+                                                  std::max(2 * config.attempt_timeout, config.default_deadline)});
     if (config.max_concurrent > 0)
         limit_.emplace(config.max_concurrent, config.max_queued);
     std::random_device seed;
