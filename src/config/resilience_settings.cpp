@@ -44,6 +44,7 @@ ResilienceConfig take_common(SettingValues& values)
         value = static_cast<int>(values.take_number(variable, Fallback{std::to_string(value)}));
     };
     take("WHISPERENGINE_RETRY_BUDGET", config.retry_budget);
+    take("WHISPERENGINE_RETRY_RESERVE", config.retry_reserve);
     take("WHISPERENGINE_BREAKER_FAILURES", config.breaker_failures);
     take("WHISPERENGINE_BREAKER_PROBES", config.breaker_probes);
     return config;

@@ -272,6 +272,8 @@ inline constexpr std::array settings_table = {
             "The longest wait between two attempts, in milliseconds."),
     integer("resilience.retry_budget", "WHISPERENGINE_RETRY_BUDGET", 1, 10000,
             "Retries of one call over all layers below it, where its caller sets no budget."),
+    integer("resilience.retry_reserve", "WHISPERENGINE_RETRY_RESERVE", 0, 1000000,
+            "Retries of a store in hand: each takes one, ten calls that work give one back; 0: no limit."),
     integer("resilience.breaker_failures", "WHISPERENGINE_BREAKER_FAILURES", 0, 1000000,
             "Failures in a row after which an endpoint is left alone; 0: never."),
     integer("resilience.breaker_open_ms", "WHISPERENGINE_BREAKER_OPEN_MS", 1, 86400000,

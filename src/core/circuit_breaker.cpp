@@ -48,7 +48,7 @@ std::optional<CircuitBreaker::Ticket> CircuitBreaker::admit(Time now)
         break;
     }
     ++probes_out_;
-    probe_overdue_ = now + settings_.max_open_for;
+    probe_overdue_ = now + std::max(settings_.max_open_for, settings_.probe_time);
     return probing_;
 }
 
@@ -70,13 +70,16 @@ CircuitBreaker::Change CircuitBreaker::report(Ticket ticket, Verdict verdict, Ti
         return Change::opened;
     }
     const std::lock_guard lock(mutex_);
-    if (state_.load(std::memory_order_relaxed) != State::half_open || ticket != probing_)
+    if (state_.load(std::memory_order_relaxed) != State::half_open)
         return Change::none;
-    --probes_out_;
+    // A failure is news even from a probe that was written off.
     if (verdict == Verdict::failing) {
         open(now, reason);
         return Change::opened;
     }
+    if (ticket != probing_)
+        return Change::none;
+    --probes_out_;
     if (verdict == Verdict::silent || ++probes_good_ < settings_.probes)
         return Change::none;
     failures_.store(0, std::memory_order_relaxed);

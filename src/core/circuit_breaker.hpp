@@ -28,6 +28,8 @@ public:
         Duration open_for = std::chrono::seconds(1);
         Duration max_open_for = std::chrono::seconds(30);
         int probes = 1; ///< at once, and successes that close it
+        /// How long a probe may take to report; after that, and after max_open_for, another one takes its place.
+        Duration probe_time = Duration(0);
     };
 
     enum class State : std::uint8_t

@@ -131,8 +131,13 @@ PolicyCall::Clock::duration PolicyCall::retry_delay(const StorageError& error, b
         backoff(chain_.config_.retry_initial_backoff, chain_.config_.retry_max_backoff, attempts_, chain_.random());
     if (context_.deadline && time_ + delay >= *context_.deadline)
         end_failed(error);
-    if (!context_.retry_budget->try_take())
+    if (chain_.reserve_ && !chain_.reserve_->try_take())
         end_failed(error);
+    if (!context_.retry_budget->try_take()) {
+        if (chain_.reserve_)
+            chain_.reserve_->give_back();
+        end_failed(error);
+    }
     outcome_ = worse(outcome_, error.outcome());
     if (chain_.metrics_)
         chain_.metrics_->record_retry(operation_);

@@ -1,5 +1,6 @@
 #include "resilience/policy_chain.hpp"
 
+#include <algorithm>
 #include <random>
 
 namespace whisperstore {
@@ -15,9 +16,12 @@ PolicyChain::PolicyChain(StoreIdentity identity, std::span<const Operation> oper
     }
     if (config.metrics)
         metrics_.emplace(operations);
+    if (config.retry_attempts > 1 && config.retry_reserve > 0)
+        reserve_.emplace(config.retry_reserve);
     if (config.breaker_failures > 0)
         breaker_.emplace(CircuitBreaker::Settings{config.breaker_failures, config.breaker_open, config.breaker_max_open,
-                                                  config.breaker_probes});
+                                                  config.breaker_probes,
+                                                  std::max(2 * config.attempt_timeout, config.default_deadline)});
     if (config.max_concurrent > 0)
         limit_.emplace(config.max_concurrent, config.max_queued);
     std::random_device seed;
@@ -57,6 +61,8 @@ ResilienceStats PolicyChain::stats() const
     stats.endpoint = identity_.endpoint;
     if (metrics_)
         stats.operations = metrics_->read();
+    if (reserve_)
+        stats.retries_withheld = reserve_->withheld();
     if (breaker_) {
         const CircuitBreaker::Snapshot breaker = breaker_->snapshot();
         stats.circuit = to_string(breaker.state);

@@ -10,6 +10,7 @@
 #include "resilience/concurrency_limit.hpp"
 #include "resilience/operation.hpp"
 #include "resilience/operation_metrics.hpp"
+#include "resilience/retry_reserve.hpp"
 
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/operation_context.hpp>
@@ -75,6 +76,7 @@ private:
     const std::shared_ptr<OperationObserver> observer_;
     const ChainSources sources_;
     std::optional<OperationMetrics> metrics_;
+    std::optional<RetryReserve> reserve_;
     std::optional<CircuitBreaker> breaker_;
     std::optional<ConcurrencyLimit> limit_;
     SharedHistogram waits_;
@@ -126,6 +128,8 @@ public:
         permit_.give_back();
         if (chain_.breaker_ && operation_.passes.reports)
             report_success();
+        if (chain_.reserve_ && operation_.passes.retry)
+            chain_.reserve_->call_worked();
         end_well();
     }
 

@@ -53,6 +53,7 @@ void ResilienceConfig::check() const
     check_range("retry_initial_backoff", retry_initial_backoff.count(), 1, longest_ms);
     check_range("retry_max_backoff", retry_max_backoff.count(), retry_initial_backoff.count(), longest_ms);
     check_range("retry_budget", retry_budget, 1, 10'000);
+    check_range("retry_reserve", retry_reserve, 0, 1'000'000);
     check_range("breaker_failures", breaker_failures, 0, 1'000'000);
     check_range("breaker_open", breaker_open.count(), 1, longest_ms);
     check_range("breaker_max_open", breaker_max_open.count(), breaker_open.count(), longest_ms);
@@ -72,6 +73,7 @@ json::object ResilienceConfig::to_json() const
     out["retry_initial_backoff_ms"] = retry_initial_backoff.count();
     out["retry_max_backoff_ms"] = retry_max_backoff.count();
     out["retry_budget"] = retry_budget;
+    out["retry_reserve"] = retry_reserve;
     out["breaker_failures"] = breaker_failures;
     out["breaker_open_ms"] = breaker_open.count();
     out["breaker_max_open_ms"] = breaker_max_open.count();

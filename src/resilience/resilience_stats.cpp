@@ -31,6 +31,7 @@ json::object ResilienceStats::to_json() const
     for (const OperationStats& operation : operations)
         calls[operation.operation] = operation.to_json();
     out["operations"] = std::move(calls);
+    out["retries_withheld"] = retries_withheld;
     json::object breaker;
     breaker["state"] = circuit;
     breaker["opened"] = circuit_opened;

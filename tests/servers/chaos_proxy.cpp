@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -27,7 +28,9 @@ using Cut = ChaosRule::Cut;
 struct ChaosProxy::State
 {
     State(std::uint16_t server_port, const std::string& address, std::uint16_t port)
-        : servers{server_port}, acceptor(io, tcp::endpoint(asio::ip::make_address(address), port))
+        : servers{server_port},
+          acceptor(io, tcp::endpoint(asio::ip::make_address(address), port)),
+          endpoint(acceptor.local_endpoint())
     {
     }
 
@@ -142,8 +145,9 @@ struct ChaosProxy::State
             if (swallowing)
                 continue;
             const ChaosRule now = rule_of(*connection);
-            if (now.delay.count() > 0) {
-                asio::steady_timer timer(io, now.delay);
+            if (const auto delay = now.delay + (request ? std::chrono::milliseconds(0) : now.answer_delay);
+                delay.count() > 0) {
+                asio::steady_timer timer(io, delay);
                 co_await timer.async_wait(token);
             }
             const auto limit = request ? now.cut_request_at : now.cut_answer_at;
@@ -192,7 +196,10 @@ struct ChaosProxy::State
 
     // Ends before the above, and with it the coroutines that use them.
     asio::io_context io{1};
+    // It also waits for commands while it neither listens nor carries anything.
+    asio::executor_work_guard<asio::io_context::executor_type> stays = asio::make_work_guard(io);
     tcp::acceptor acceptor;
+    const tcp::endpoint endpoint;
     std::thread thread;
 };
 
@@ -211,7 +218,7 @@ ChaosProxy::~ChaosProxy()
     state_->thread.join();
 }
 
-std::uint16_t ChaosProxy::port() const noexcept { return state_->acceptor.local_endpoint().port(); }
+std::uint16_t ChaosProxy::port() const noexcept { return state_->endpoint.port(); }
 
 void ChaosProxy::set_rule(ChaosRule rule)
 {
@@ -226,6 +233,25 @@ void ChaosProxy::set_servers(std::vector<std::uint16_t> ports)
 {
     const std::lock_guard lock(state_->mutex);
     state_->servers = std::move(ports);
+}
+
+void ChaosProxy::set_listening(bool listens)
+{
+    std::promise<void> done;
+    asio::post(state_->io, [&, state = state_.get()] {
+        try {
+            if (!listens) {
+                state->acceptor.close();
+            } else if (!state->acceptor.is_open()) {
+                state->acceptor = tcp::acceptor(state->io, state->endpoint);
+                asio::co_spawn(state->io, state->accept(), asio::detached);
+            }
+            done.set_value();
+        } catch (...) {
+            done.set_exception(std::current_exception());
+        }
+    });
+    done.get_future().get();
 }
 
 void ChaosProxy::cut_all(ChaosRule::Cut cut)

@@ -26,6 +26,7 @@ struct ChaosRule
     std::optional<std::uint64_t> cut_answer_at = {};  ///< after so many bytes towards the client
     Cut cut = Cut::close;
     std::chrono::milliseconds delay{0};        ///< before each piece, in both directions
+    std::chrono::milliseconds answer_delay{0}; ///< before each piece towards the client
     bool refuse = false;                       ///< new connections are reset at once
     std::size_t connections = std::size_t(-1); ///< it holds for so many, later ones pass unharmed
 };
@@ -50,6 +51,8 @@ public:
     void clear() { set_rule(ChaosRule()); }
     /// New connections go to these servers in turn, as a service in front of a cluster sends them.
     void set_servers(std::vector<std::uint16_t> ports);
+    /// Whether the port takes connections at all: false closes it, as a server that is not there.
+    void set_listening(bool listens);
     /// Breaks every open connection.
     void cut_all(ChaosRule::Cut cut = ChaosRule::Cut::reset);
 

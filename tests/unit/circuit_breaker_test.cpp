@@ -156,8 +156,29 @@ TEST_F(Breaker, AProbeThatNeverComesBackIsWrittenOff)
     now += 5s;
     const auto next = breaker.admit(now);
     ASSERT_TRUE(next);
-    EXPECT_EQ(breaker.report(*lost, Verdict::failing, now), Change::none);
+    EXPECT_EQ(breaker.report(*lost, Verdict::healthy, now), Change::none);
     EXPECT_EQ(breaker.report(*next, Verdict::healthy, now), Change::closed);
+}
+
+// Seen with attempts that took longer than the longest pause: a probe after the other, all at once, and none counted.
+TEST_F(Breaker, AProbeMayTakeItsTimeAndCountsWhenItIsWrittenOff)
+{
+    CircuitBreaker::Settings patient = settings();
+    patient.probe_time = 20s;
+    CircuitBreaker subject(patient);
+    open(subject);
+    now += 1s;
+    const auto first = subject.admit(now);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(subject.admit(now + 19s), std::nullopt);
+    now += 20s;
+    const auto second = subject.admit(now);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(subject.report(*first, Verdict::healthy, now), Change::none);
+    EXPECT_EQ(subject.report(*first, Verdict::failing, now, "late"), Change::opened);
+    EXPECT_EQ(subject.snapshot().retry_at, now + 2s);
+    EXPECT_EQ(subject.report(*second, Verdict::healthy, now), Change::none);
+    EXPECT_EQ(state(subject), State::open);
 }
 
 TEST_F(Breaker, EveryChangeIsReportedToExactlyOneOfManyThreads)

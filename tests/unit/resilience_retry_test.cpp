@@ -138,6 +138,59 @@ TEST_F(Layers, NestedDecoratorsDoNotMultiply)
     EXPECT_EQ(script().count(), 4U);
 }
 
+TEST_F(Layers, AnOutageGetsNoMoreRetriesThanTheStoreHasInHand)
+{
+    ResilienceConfig config = only_retry(3);
+    config.retry_reserve = 5;
+    config.metrics = true;
+    use(config);
+    script().fail(scripted(StorageErrc::unavailable), 1000);
+    for (int i = 0; i < 100; ++i)
+        EXPECT_STORAGE_ERROR(read(), unavailable);
+    EXPECT_EQ(script().count(), 105U);
+    EXPECT_EQ(stats().operations.at(0).retries, 5U);
+    EXPECT_EQ(stats().retries_withheld, 98U); // two calls had two each, the third its second withheld
+
+    // Ten calls that work give one back.
+    script().forget();
+    for (int i = 0; i < 10; ++i)
+        read();
+    script().fail(scripted(StorageErrc::unavailable));
+    read();
+    EXPECT_EQ(script().count(), 12U);
+    script().fail(scripted(StorageErrc::unavailable));
+    EXPECT_STORAGE_ERROR(read(), unavailable);
+}
+
+TEST_F(Layers, CallsThatFailNowAndThenAreTriedAgainForEver)
+{
+    ResilienceConfig config = only_retry(2);
+    config.retry_reserve = 1;
+    use(config);
+    for (int i = 0; i < 20; ++i) {
+        script().fail(scripted(StorageErrc::unavailable));
+        for (int call = 0; call < 10; ++call)
+            read();
+    }
+    EXPECT_EQ(script().count(), 220U);
+    EXPECT_EQ(stats().retries_withheld, 0U);
+}
+
+TEST_F(Layers, ARetryThatTheCallHasNoBudgetForIsNotTakenFromTheStore)
+{
+    ResilienceConfig config = only_retry(2);
+    config.retry_reserve = 1;
+    use(config);
+    script().fail(scripted(StorageErrc::unavailable), 5);
+    OperationContext poor;
+    poor.retry_budget = std::make_shared<RetryBudget>(0);
+    for (int i = 0; i < 4; ++i)
+        EXPECT_STORAGE_ERROR(read(poor), unavailable);
+    EXPECT_EQ(script().count(), 4U);
+    read();
+    EXPECT_EQ(script().count(), 6U);
+}
+
 TEST_F(Layers, NoWaitGoesPastTheDeadline)
 {
     ResilienceConfig config = only_retry(5);

@@ -150,6 +150,7 @@ TEST(ResilienceConfig, EveryMemberIsChecked)
         {"retry_initial_backoff", [](ResilienceConfig& c) { c.retry_initial_backoff = 0ms; }},
         {"retry_max_backoff", [](ResilienceConfig& c) { c.retry_max_backoff = 49ms; }},
         {"retry_budget", [](ResilienceConfig& c) { c.retry_budget = 0; }},
+        {"retry_reserve", [](ResilienceConfig& c) { c.retry_reserve = -1; }},
         {"breaker_failures", [](ResilienceConfig& c) { c.breaker_failures = -1; }},
         {"breaker_open", [](ResilienceConfig& c) { c.breaker_open = 0ms; }},
         {"breaker_max_open", [](ResilienceConfig& c) { c.breaker_max_open = 999ms; }},

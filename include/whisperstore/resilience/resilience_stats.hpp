@@ -33,6 +33,8 @@ struct ResilienceStats
     std::string endpoint; ///< without secrets
     std::vector<OperationStats> operations;
 
+    std::uint64_t retries_withheld = 0; ///< not made because the store's reserve was empty
+
     std::string circuit = "closed";   ///< closed, open or half_open
     std::uint64_t circuit_opened = 0; ///< times
     std::uint64_t circuit_refused = 0;

@@ -80,7 +80,7 @@ ClientConfig adjusted(ClientConfig config)
     if (config.nodes.size() < 2)
         config.health_target.clear();
     if (!config.health_target.empty())
-        config.breaker = CircuitBreaker::Settings{1, config.health_interval, config.health_interval, 1};
+        config.breaker = CircuitBreaker::Settings{1, config.health_interval, config.health_interval, 1, {}};
     return config;
 }
 

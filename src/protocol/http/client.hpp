@@ -36,7 +36,7 @@ struct ClientConfig
     std::chrono::milliseconds attempt_timeout{30'000};   ///< of a request on one node, waiting in line included
     std::chrono::milliseconds idle_timeout{30'000};      ///< a connection that rested longer is closed
     std::size_t response_limit = std::size_t(64) << 20U; ///< bytes of a decompressed body
-    CircuitBreaker::Settings breaker{3, std::chrono::seconds(1), std::chrono::seconds(30), 1}; ///< per node
+    CircuitBreaker::Settings breaker{3, std::chrono::seconds(1), std::chrono::seconds(30), 1, {}}; ///< per node
 
     /// Of several nodes: a GET of this path (after the base path) that a healthy node answers with 2xx. Each is asked
     /// every `health_interval`, by a thread of the client; empty: they are known by their answers to calls only.

@@ -1,0 +1,138 @@
+// A cell for each store and fault: what callers see while it lasts, what the store's decorators do, that the other
+// stores do not notice, and how soon it is over.
+#include "integration/chaos/chaos_layer.hpp"
+
+#include <cstdlib>
+#include <iomanip>
+#include <iostream>
+#include <tuple>
+
+namespace whisperstore::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double milliseconds_since(Clock::time_point begun)
+{
+    return std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
+}
+
+// A machine that does other things as well may be so late.
+constexpr double slack_ms = 400;
+
+class ChaosMatrix : public ChaosLayer, public testing::WithParamInterface<std::tuple<std::string, Fault>>
+{
+protected:
+    static const std::string& type() { return std::get<0>(GetParam()); }
+    static Fault fault() { return std::get<1>(GetParam()); }
+
+    /// A run of all tests takes each store and each fault once or twice; WHISPERSTORE_ALL_ROUNDS takes all cells.
+    static bool is_left_out()
+    {
+        static const std::set<std::pair<std::string, Fault>> always{
+            {"postgresql", Fault::black_holed},
+            {"postgresql", Fault::refused},
+            {"postgresql_cluster", Fault::slow},
+            {"http_qdrant", Fault::flapping},
+            {"distributed_qdrant", Fault::refused},
+            {"http_chromadb", Fault::half_closed},
+            {"redis", Fault::deaf},
+            {"redis", Fault::slow},
+            {"neo4j", Fault::black_holed},
+            {"neo4j", Fault::flapping},
+        };
+        return std::getenv("WHISPERSTORE_ALL_ROUNDS") == nullptr && !always.contains({type(), fault()});
+    }
+
+    void expect_unharmed(const std::map<std::string, double>& baseline)
+    {
+        for (const auto& subject : unharmed) {
+            const CallLog& seen = others.at(subject->component());
+            EXPECT_EQ(seen.failures(), 0U) << subject->component() << ": " << seen.text() << "\n" << seen.messages();
+            EXPECT_GE(seen.calls(), 20U) << subject->component();
+            EXPECT_LE(seen.quantile_ms(0.99), (3 * baseline.at(subject->component())) + 60) << subject->component();
+            EXPECT_EQ(subject->stats().circuit, "closed") << subject->component();
+        }
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(Cells, ChaosMatrix,
+                         testing::Combine(testing::Values("postgresql", "postgresql_cluster", "http_qdrant",
+                                                          "distributed_qdrant", "http_chromadb", "redis", "neo4j"),
+                                          testing::Values(Fault::slow, Fault::flapping, Fault::black_holed,
+                                                          Fault::refused, Fault::half_closed, Fault::deaf)),
+                         [](const auto& cell) {
+                             return std::get<0>(cell.param) + "_" + to_string(std::get<1>(cell.param));
+                         });
+
+TEST_P(ChaosMatrix, AFaultComesAndGoes)
+{
+    if (is_left_out())
+        GTEST_SKIP() << "one of the cells that WHISPERSTORE_ALL_ROUNDS=1 runs";
+    open(type());
+
+    // As it should be.
+    start_callers(8, Milliseconds(10));
+    start_bystanders();
+    const auto everybody_has = [&](std::size_t calls) {
+        return std::all_of(others.begin(), others.end(), [&](const auto& other) {
+            return other.first == harmed->component() || other.second.calls() >= calls;
+        });
+    };
+    ASSERT_TRUE(eventually([&] { return log.calls() >= 100 && everybody_has(50); }));
+    ASSERT_EQ(log.failures(), 0U) << log.text() << "\n" << log.messages();
+    std::map<std::string, double> baseline;
+    for (auto& [component, seen] : others) {
+        baseline[component] = seen.quantile_ms(0.99);
+        seen.clear();
+    }
+    log.clear();
+
+    // The fault.
+    const ChaosObserver::Counts before = counts();
+    const std::size_t accepted_before = faulty().accepted();
+    faulty().begin(fault());
+    const auto has_opened = [&](std::uint64_t times) { return counts().opened >= before.opened + times; };
+    ASSERT_TRUE(eventually([&] { return has_opened(fault() == Fault::flapping ? 1 : 2) && log.calls() >= 300; }))
+        << log.text() << "\n"
+        << log.messages() << json::serialize(harmed->stats().to_json());
+    EXPECT_LE(log.longest_ms(), static_cast<double>(deadline.count()) + slack_ms);
+    const std::string during = log.text();
+    const std::string messages = log.messages();
+    const ChaosObserver::Counts after = counts();
+    const std::size_t connections = faulty().accepted() - accepted_before;
+    const std::uint64_t calls = after.calls - before.calls;
+    const std::uint64_t attempts = after.attempts - before.attempts;
+    if (fault() == Fault::flapping) {
+        EXPECT_GT(log.failures(), 0U);
+    } else {
+        EXPECT_LE(static_cast<double>(attempts), 1.1 * static_cast<double>(calls));
+        EXPECT_LE(static_cast<double>(connections), 1.1 * static_cast<double>(calls));
+    }
+    expect_unharmed(baseline);
+
+    // It is over.
+    const Clock::time_point over = Clock::now();
+    faulty().end();
+    const std::size_t healed_at = log.calls() - log.failures();
+    ASSERT_TRUE(eventually([&] { return circuit_is("closed") && log.calls() - log.failures() > healed_at; }));
+    const double recovery = milliseconds_since(over);
+    // A probe under way may take an attempt's time, and is followed by another time of being left alone.
+    EXPECT_LE(recovery, static_cast<double>((attempt_timeout + breaker_open).count()) + slack_ms);
+    EXPECT_GT(counts().closed, before.closed);
+    stop_all();
+    written.check(run(chaos_subject(*direct, harmed->component())->stored()));
+    EXPECT_GE(written.acknowledged(), 20U);
+
+    std::cout << std::fixed << std::setprecision(0) << "| " << type() << " | " << fault() << " | " << during << " | "
+              << calls << " calls, " << after.let_in - before.let_in << " let in, " << attempts << " attempts, "
+              << connections << " connections | opened " << after.opened - before.opened << " | back after " << recovery
+              << " ms |\n";
+    std::cout << messages;
+    RecordProperty("recovery_ms", static_cast<int>(recovery));
+    RecordProperty("attempts", static_cast<int>(attempts));
+    RecordProperty("calls", static_cast<int>(calls));
+}
+
+} // namespace
+} // namespace whisperstore::test
