@@ -37,6 +37,8 @@ constexpr std::array table{
     counter("whisperstore_errors_total", "*.operations{}.errors{}", "Calls that failed, by code of the error.",
             "operation,code"),
     counter("whisperstore_retries_total", "*.operations{}.retries", "Attempts beyond the first.", "operation"),
+    counter("whisperstore_retries_withheld_total", "*.retries_withheld",
+            "Retries not made because the store's reserve was empty."),
     histogram("whisperstore_call_duration_seconds", "*.operations{}",
               "Time of calls, waits for their turn and between attempts included.", "operation"),
     state("whisperstore_circuit_state", "*.circuit_breaker.state", "closed,open,half_open",
