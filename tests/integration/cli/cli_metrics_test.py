@@ -2,7 +2,6 @@
 
 import pathlib
 import re
-import shutil
 import stat
 import subprocess
 import unittest
@@ -34,7 +33,6 @@ class Metrics(CommandTest):
         self.assertGreater(metrics["database"]["extended"]["file"]["bytes"], 0)
         self.assertIn("database.connection_pool_size", self.text("metrics"))
 
-    @unittest.skipUnless(shutil.which("promtool"), "promtool is in Debian's package prometheus")
     def test_promtool_finds_nothing_wrong(self):
         self.text("init")
         self.text("demo")
