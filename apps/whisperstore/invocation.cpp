@@ -105,6 +105,17 @@ OpenStorage Invocation::open(const AdaptiveConfigManager& manager, Access access
 
 OpenStorage Invocation::open(const AdaptiveConfigManager& manager, StorageConfiguration configuration, Access access)
 {
+    return OpenStorage(runtime_, open_layer(manager, std::move(configuration), access));
+}
+
+std::shared_ptr<StorageLayer> Invocation::open_shared(const AdaptiveConfigManager& manager, Access access)
+{
+    return open_layer(manager, manager.get_storage_configuration(), access);
+}
+
+std::shared_ptr<StorageLayer> Invocation::open_layer(const AdaptiveConfigManager& manager,
+                                                     StorageConfiguration configuration, Access access)
+{
     if (access == Access::read) {
         require_data(configuration);
         configuration.database.read_only = true;
@@ -113,7 +124,7 @@ OpenStorage Invocation::open(const AdaptiveConfigManager& manager, StorageConfig
     configuration.backup.folder.clear(); // a command is over before anything is due
     configuration.metrics.interval = std::chrono::seconds(0);
     try {
-        return OpenStorage(runtime_, run(initialize_storage_layer(std::move(configuration), context())));
+        return run(initialize_storage_layer(std::move(configuration), context()));
     } catch (const StorageError& error) {
         // 3D000: there is no such database, which nothing of ours makes.
         if (access == Access::read && error.errc() == StorageErrc::not_found && error.native_code() != "3D000")

@@ -82,10 +82,15 @@ public:
     OpenStorage open(const AdaptiveConfigManager& manager, Access access);
     /// As configured, possibly adjusted.
     OpenStorage open(const AdaptiveConfigManager& manager, StorageConfiguration configuration, Access access);
+    /// As open(), for what keeps the layer itself: whoever calls closes it.
+    std::shared_ptr<StorageLayer> open_shared(const AdaptiveConfigManager& manager, Access access);
     /// Both in one.
     OpenStorage open(Access access) { return open(configure(), access); }
 
 private:
+    std::shared_ptr<StorageLayer> open_layer(const AdaptiveConfigManager& manager, StorageConfiguration configuration,
+                                             Access access);
+
     GlobalOptions globals_;
     Runtime runtime_;
     Output out_;

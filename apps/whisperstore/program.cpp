@@ -46,6 +46,7 @@ void add_commands(CLI::App& program, Selected& selected)
     add_backup_commands(program, selected);
     add_migrate_commands(program, selected);
     add_schema_commands(program, selected);
+    add_serve_command(program, selected);
     add_completion_commands(program, selected);
 }
 

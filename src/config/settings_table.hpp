@@ -322,6 +322,24 @@ inline constexpr std::array settings_table = {
             "Graph database: calls in the backend at once; 0: no limit."),
     integer("resilience.graph_database_max_queued", "WHISPERENGINE_GRAPH_DB_MAX_QUEUED", 0, 100000000,
             "Graph database: calls that wait for their turn; more are refused."),
+
+    text("serve.listen", "WHISPERENGINE_SERVE_LISTEN",
+         "Where the monitoring server listens, HOST:PORT; port 0: any free one (docs/serve.md)."),
+    secret("serve.token", "WHISPERENGINE_SERVE_TOKEN",
+           "What its clients send as Authorization: Bearer; needed where other machines reach it."),
+    integer("serve.max_connections", "WHISPERENGINE_SERVE_MAX_CONNECTIONS", 1, 10000, "Its connections at once."),
+    integer("serve.max_subscribers", "WHISPERENGINE_SERVE_MAX_SUBSCRIBERS", 0, 1000,
+            "Those of its connections that read /api/events."),
+    integer("serve.requests_per_second", "WHISPERENGINE_SERVE_REQUESTS_PER_SECOND", 0, 1000000,
+            "Requests in a second that it answers; 0: no limit."),
+    number("serve.event_interval_seconds", "WHISPERENGINE_SERVE_EVENT_INTERVAL_SECONDS", 0.1, 3600,
+           "Seconds between two events of a kind."),
+
+    url("tracing.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", "http,https",
+        "Where spans of every call go: OTLP over HTTP, /v1/traces is added (docs/tracing.md)."),
+    text("tracing.service_name", "OTEL_SERVICE_NAME", "What spans call this process."),
+    number("tracing.sampling_ratio", "OTEL_TRACES_SAMPLER_ARG", 0, 1,
+           "Part of the traces that are kept, of those that begin here; others go by their caller."),
 };
 
 } // namespace whisperstore::config

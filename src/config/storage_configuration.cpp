@@ -179,6 +179,27 @@ json::object StorageAvailability::to_json() const
     return out;
 }
 
+json::object ServeConfig::to_json() const
+{
+    json::object out;
+    out["listen"] = listen;
+    out["token"] = hidden(token);
+    out["max_connections"] = max_connections;
+    out["max_subscribers"] = max_subscribers;
+    out["requests_per_second"] = requests_per_second;
+    out["event_interval_ms"] = event_interval.count();
+    return out;
+}
+
+json::object TraceExportConfig::to_json() const
+{
+    json::object out;
+    out["endpoint"] = without_password(endpoint);
+    out["service_name"] = service_name;
+    out["sampling_ratio"] = sampling_ratio;
+    return out;
+}
+
 json::object StorageConfiguration::to_json() const
 {
     json::object out;
@@ -198,6 +219,8 @@ json::object StorageConfiguration::to_json() const
     out["metrics"] = std::move(history);
     out["availability"] = availability.to_json();
     out["resilience"] = resilience.to_json();
+    out["serve"] = serve.to_json();
+    out["tracing"] = tracing.to_json();
     return out;
 }
 

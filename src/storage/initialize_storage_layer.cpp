@@ -2,6 +2,7 @@
 #include "storage/layer_stores.hpp"
 
 #include <whisperstore/backup/unified_backup_manager.hpp>
+#include <whisperstore/metrics/otlp_trace_exporter.hpp>
 #include <whisperstore/resilience/decorate.hpp>
 #include <whisperstore/storage/initialize_storage_layer.hpp>
 #include <whisperstore/storage/storage_manager_factory.hpp>
@@ -162,7 +163,12 @@ awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfigu
                                                                   Logger logger)
 {
     check_availability(configuration);
+    std::shared_ptr<OtlpTraceExporter> traces;
+    if (!configuration.tracing.endpoint.empty())
+        traces = std::make_shared<OtlpTraceExporter>(configuration.tracing, logger);
+    observer = both_observers(std::move(observer), traces);
     StorageComponents components = create_components(configuration, observer, logger);
+    components.traces = traces;
     std::exception_ptr embedding_failure = create_embeddings(components, configuration);
     const auto stores = std::make_shared<LayerStores>(components, configuration, not_opened_yet());
     std::string unfinished;

@@ -6,6 +6,7 @@
 #include "storage/store_reopener.hpp"
 
 #include <whisperstore/embedding/cached_embedding_provider.hpp>
+#include <whisperstore/metrics/otlp_trace_exporter.hpp>
 #include <whisperstore/storage/storage_layer.hpp>
 
 #include <functional>
@@ -15,6 +16,18 @@ namespace whisperstore {
 namespace {
 
 constexpr std::string_view layer_name = "storage";
+constexpr auto last_spans_limit = std::chrono::seconds(3);
+
+/// A collector that does not answer must not keep the layer from closing, nor make that fail.
+awaitable<void> send_last_spans(std::shared_ptr<OtlpTraceExporter> traces)
+{
+    try {
+        co_await traces->shutdown(OperationContext::within(last_spans_limit));
+    } catch (const StorageError& error) {
+        if (error.errc() != StorageErrc::timeout) // they are counted as lost
+            throw;
+    }
+}
 
 } // namespace
 
@@ -207,6 +220,8 @@ awaitable<void> StorageLayer::close_components()
         steps.push_back([cached] { return cached->close(); });
     add(StoreKind::vector_database);
     add(StoreKind::database);
+    if (const auto traces = stores_->components.traces)
+        steps.push_back([traces] { return send_last_spans(traces); });
     std::exception_ptr first;
     for (const auto& step : steps) {
         try {

@@ -37,6 +37,7 @@ void add_migrate_commands(CLI::App& program, Selected& selected);
 void add_schema_commands(CLI::App& program, Selected& selected); ///< schema status, plan, apply, undo
 void add_metrics_command(CLI::App& program, Selected& selected);
 void add_doctor_command(CLI::App& program, Selected& selected);
+void add_serve_command(CLI::App& program, Selected& selected);
 void add_completion_commands(CLI::App& program, Selected& selected);
 ///@}
 

@@ -26,6 +26,8 @@
 
 namespace whisperstore {
 
+class OtlpTraceExporter;
+
 /// What a StorageLayer is made of. Those that are switched off are null; those that were down at the start are not.
 struct StorageComponents
 {
@@ -35,6 +37,8 @@ struct StorageComponents
     std::shared_ptr<GraphDatabaseManager> graph;
     /// Null: callers pass vectors.
     std::shared_ptr<EmbeddingProvider> embeddings = nullptr;
+    /// Gets the last spans when the layer closes. Null: there are none.
+    std::shared_ptr<OtlpTraceExporter> traces = nullptr;
 };
 
 /// Why components are not ready; null for those that are.
