@@ -25,8 +25,8 @@
 
 namespace whisperstore::serve {
 
-/// What `make` gives, or the StorageError it fails with, which is as good an answer for a while: a store that does not answer is
-/// not asked again by everybody who waits. Thread safe.
+/// What `make` gives, or the StorageError it fails with, which is as good an answer for a while: a store that does not
+/// answer is not asked again by everybody who waits. Thread safe.
 template <typename T>
 class SharedResult : public std::enable_shared_from_this<SharedResult<T>>
 {
@@ -48,10 +48,10 @@ public:
     awaitable<std::shared_ptr<const T>> get()
     {
         const auto outcome = std::make_shared<Outcome>();
-        std::function<void(std::shared_ptr<Job>)> submit = [self = this->shared_from_this()](
-                                                               const std::shared_ptr<Job>& job) {
-            self->join(std::static_pointer_cast<Waiting>(job));
-        };
+        std::function<void(std::shared_ptr<Job>)> submit =
+            [self = this->shared_from_this()](const std::shared_ptr<Job>& job) {
+                self->join(std::static_pointer_cast<Waiting>(job));
+            };
         auto waiting = std::make_shared<Waiting>(outcome);
         co_await Job::wait(std::move(waiting), std::move(submit), OperationContext());
         if (outcome->failure)
@@ -109,10 +109,11 @@ private:
         auto part = std::make_shared<Activity::Part>(activity_->begin());
         boost::asio::post(strand_, [self = this->shared_from_this(), part] {
             self->watch();
-            boost::asio::co_spawn(self->strand_, collect(self, std::move(*part)),
-                                  boost::asio::bind_cancellation_slot(self->cancellation_.slot(), [](std::exception_ptr) {
-                                      // collect() has told everybody.
-                                  }));
+            boost::asio::co_spawn(
+                self->strand_, collect(self, std::move(*part)),
+                boost::asio::bind_cancellation_slot(self->cancellation_.slot(), [](std::exception_ptr) {
+                    // collect() has told everybody.
+                }));
             if (self->has_ended())
                 self->cancellation_.emit(boost::asio::cancellation_type::terminal);
         });

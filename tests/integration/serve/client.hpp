@@ -12,12 +12,11 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
-#include <sys/socket.h>
-
 #include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <sys/socket.h>
 
 namespace whisperstore::test {
 

@@ -17,12 +17,9 @@ TEST(MonitoringServer, AnswersEveryRoute)
 {
     TestServer server;
     const std::pair<std::string, std::string> types[] = {
-        {"/", "text/html; charset=utf-8"},
-        {"/metrics", "text/plain; version=0.0.4; charset=utf-8"},
-        {"/health/live", "application/json"},
-        {"/health/ready", "application/json"},
-        {"/api/metrics", "application/json"},
-        {"/api/config", "application/json"},
+        {"/", "text/html; charset=utf-8"},    {"/metrics", "text/plain; version=0.0.4; charset=utf-8"},
+        {"/health/live", "application/json"}, {"/health/ready", "application/json"},
+        {"/api/metrics", "application/json"}, {"/api/config", "application/json"},
     };
     Client client(server.port);
     for (const auto& [path, type] : types) {
