@@ -13,6 +13,8 @@ find_package(ZLIB REQUIRED)
 # Of backups. Debian's package has no CMake files.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+# Text of metrics. Its CMake files want libcurl and civetweb, which only its other parts use.
+pkg_check_modules(PROMETHEUS_CPP REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 # Archives are SQLite files, whatever the backends.
 find_package(SQLite3 3.38 REQUIRED)
 if(WHISPERSTORE_WITH_POSTGRESQL)

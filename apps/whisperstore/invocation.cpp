@@ -75,6 +75,15 @@ Invocation::Invocation(GlobalOptions globals)
 
 AdaptiveConfigManager Invocation::configure(LaptopDefaults laptop_defaults, const std::string& default_data_dir)
 {
+    AdaptiveConfigManager manager = read_configuration(laptop_defaults, default_data_dir);
+    for (const std::string& warning : manager.warnings())
+        report_warning(warning, globals_.json);
+    return manager;
+}
+
+AdaptiveConfigManager Invocation::read_configuration(LaptopDefaults laptop_defaults,
+                                                     const std::string& default_data_dir) const
+{
     ConfigOptions options;
     options.laptop_defaults = laptop_defaults;
     if (!globals_.env_file.empty())
@@ -86,8 +95,6 @@ AdaptiveConfigManager Invocation::configure(LaptopDefaults laptop_defaults, cons
         options.data_dir = default_data_dir;
         manager = AdaptiveConfigManager(std::move(options));
     }
-    for (const std::string& warning : manager.warnings())
-        report_warning(warning, globals_.json);
     return manager;
 }
 
@@ -98,14 +105,26 @@ OpenStorage Invocation::open(const AdaptiveConfigManager& manager, Access access
 
 OpenStorage Invocation::open(const AdaptiveConfigManager& manager, StorageConfiguration configuration, Access access)
 {
+    return OpenStorage(runtime_, open_layer(manager, std::move(configuration), access));
+}
+
+std::shared_ptr<StorageLayer> Invocation::open_shared(const AdaptiveConfigManager& manager, Access access)
+{
+    return open_layer(manager, manager.get_storage_configuration(), access);
+}
+
+std::shared_ptr<StorageLayer> Invocation::open_layer(const AdaptiveConfigManager& manager,
+                                                     StorageConfiguration configuration, Access access)
+{
     if (access == Access::read) {
         require_data(configuration);
         configuration.database.read_only = true;
         configuration.vector_database.read_only = true;
     }
     configuration.backup.folder.clear(); // a command is over before anything is due
+    configuration.metrics.interval = std::chrono::seconds(0);
     try {
-        return OpenStorage(runtime_, run(initialize_storage_layer(std::move(configuration), context())));
+        return run(initialize_storage_layer(std::move(configuration), context()));
     } catch (const StorageError& error) {
         // 3D000: there is no such database, which nothing of ours makes.
         if (access == Access::read && error.errc() == StorageErrc::not_found && error.native_code() != "3D000")

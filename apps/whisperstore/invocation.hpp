@@ -74,15 +74,23 @@ public:
     /// \param default_data_dir where no data directory is set, in place of the library's default.
     AdaptiveConfigManager configure(LaptopDefaults laptop_defaults = LaptopDefaults::with_data_dir,
                                     const std::string& default_data_dir = {});
+    /// The same for who tells of the mistakes himself.
+    AdaptiveConfigManager read_configuration(LaptopDefaults laptop_defaults = LaptopDefaults::with_data_dir,
+                                             const std::string& default_data_dir = {}) const;
     /// Opens the stores of a configuration. Throws StorageError not_found for Access::read where
     /// nothing is stored yet.
     OpenStorage open(const AdaptiveConfigManager& manager, Access access);
     /// As configured, possibly adjusted.
     OpenStorage open(const AdaptiveConfigManager& manager, StorageConfiguration configuration, Access access);
+    /// As open(), for what keeps the layer itself: whoever calls closes it.
+    std::shared_ptr<StorageLayer> open_shared(const AdaptiveConfigManager& manager, Access access);
     /// Both in one.
     OpenStorage open(Access access) { return open(configure(), access); }
 
 private:
+    std::shared_ptr<StorageLayer> open_layer(const AdaptiveConfigManager& manager, StorageConfiguration configuration,
+                                             Access access);
+
     GlobalOptions globals_;
     Runtime runtime_;
     Output out_;

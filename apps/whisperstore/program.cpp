@@ -35,6 +35,8 @@ void add_commands(CLI::App& program, Selected& selected)
     add_demo_command(program, selected);
     add_config_commands(program, selected);
     add_store_commands(program, selected);
+    add_doctor_command(program, selected);
+    add_metrics_command(program, selected);
     add_import_command(program, selected);
     add_memory_commands(program, selected);
     add_message_commands(program, selected);
@@ -44,6 +46,7 @@ void add_commands(CLI::App& program, Selected& selected)
     add_backup_commands(program, selected);
     add_migrate_commands(program, selected);
     add_schema_commands(program, selected);
+    add_serve_command(program, selected);
     add_completion_commands(program, selected);
 }
 

@@ -90,8 +90,11 @@ void ChannelShard::expire(TimePoint now, Duration timeout, ChannelTotals& totals
 {
     for (auto oldest = by_write_.begin(); oldest != by_write_.end() && now - oldest->written >= timeout;) {
         ChannelNode& node = *oldest++;
-        if (!node.reading) // a bootstrap is an activity, and lasts until its end
-            forget(node, totals, garbage);
+        if (node.reading) // a bootstrap is an activity, and lasts until its end
+            continue;
+        if (node.channel.live())
+            totals.expired.fetch_add(1, std::memory_order_relaxed);
+        forget(node, totals, garbage);
     }
 }
 

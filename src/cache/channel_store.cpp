@@ -186,6 +186,14 @@ void ChannelStore::put(const std::string& channel_id, Stored stored)
     make_room(true);
 }
 
+json::object ChannelStore::details() const
+{
+    json::object out;
+    out["evicted_channels"] = totals_.evicted.load(std::memory_order_relaxed);
+    out["expired_channels"] = totals_.expired.load(std::memory_order_relaxed);
+    return out;
+}
+
 CacheStats ChannelStore::stats()
 {
     std::vector<Garbage> garbage(shard_count);
@@ -368,8 +376,11 @@ void ChannelStore::make_room(bool live)
         if (channels <= limits_.channels || !place)
             return; // enough had expired, or all are being read and go later
         const std::lock_guard lock(place->mutex);
-        if (ChannelNode* node = place->least_recently_used(live))
+        if (ChannelNode* node = place->least_recently_used(live)) {
+            if (live)
+                totals_.evicted.fetch_add(1, std::memory_order_relaxed);
             place->forget(*node, totals_, garbage);
+        }
     }
 }
 

@@ -47,6 +47,8 @@ public:
     bool remove(const std::string& channel_id, std::int64_t message_id);
     void clear(const std::string& channel_id);
     CacheStats stats();
+    /// evicted_channels, expired_channels: since it was made.
+    json::object details() const;
 
     /// A channel as it is kept elsewhere.
     struct Stored

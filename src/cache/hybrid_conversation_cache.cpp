@@ -177,6 +177,8 @@ awaitable<CacheStats> HybridConversationCache::get_cache_stats(OperationContext 
     }
 }
 
+json::object HybridConversationCache::get_details() const { return impl_->store->details(); }
+
 awaitable<std::uint64_t> HybridConversationCache::backup_cache(std::filesystem::path backup_path,
                                                                OperationContext context)
 {

@@ -66,8 +66,24 @@ StorageConfiguration ConfigurationBuilder::build()
     build_embedding();
     build_cache();
     build_graph();
+    build_availability();
     out_.resilience = build_resilience(values_, out_);
+    build_monitoring();
     return std::move(out_);
+}
+
+void ConfigurationBuilder::build_availability()
+{
+    const auto take = [this](std::string_view variable, Availability& availability) {
+        const std::string value = values_.take(variable, Fallback{std::string(to_string(availability))});
+        availability = value == "required"  ? Availability::required
+                       : value == "degrade" ? Availability::degrade
+                                            : Availability::disabled;
+    };
+    take("WHISPERENGINE_DATABASE_AVAILABILITY", out_.availability.database);
+    take("WHISPERENGINE_VECTOR_DB_AVAILABILITY", out_.availability.vector_database);
+    take("WHISPERENGINE_CACHE_AVAILABILITY", out_.availability.cache);
+    take("WHISPERENGINE_GRAPH_DB_AVAILABILITY", out_.availability.graph_database);
 }
 
 Fallback ConfigurationBuilder::by_tier(const char* tier1, const char* tier2, const char* tier4) const
@@ -103,6 +119,10 @@ void ConfigurationBuilder::build_general()
     out_.vector_database.backup_enabled = backup;
     out_.database.backup_interval_hours = values_.take_number("WHISPERENGINE_BACKUP_INTERVAL_HOURS", Fallback{"24"});
     build_backup();
+    out_.metrics.interval = std::chrono::seconds(static_cast<std::int64_t>(
+        values_.take_number("WHISPERENGINE_METRICS_INTERVAL_SECONDS", Fallback{"300"})));
+    out_.metrics.retention = std::chrono::hours(static_cast<std::int64_t>(
+        values_.take_number("WHISPERENGINE_METRICS_RETENTION_HOURS", Fallback{"168"})));
 }
 
 void ConfigurationBuilder::build_backup()
@@ -531,6 +551,27 @@ void ConfigurationBuilder::build_neo4j(const UrlSource* url)
         effective.query = url->url.query; // the routing context
     config.uri = effective.to_string();
     values_.record("NEO4J_URI", config.uri, url ? url->origin : "built from NEO4J_ settings");
+}
+
+void ConfigurationBuilder::build_monitoring()
+{
+    const auto count = [this](std::string_view variable, std::size_t fallback) {
+        return static_cast<std::size_t>(values_.take_number(variable, Fallback{std::to_string(fallback)}));
+    };
+    ServeConfig& serve = out_.serve;
+    serve.listen = values_.take("WHISPERENGINE_SERVE_LISTEN", Fallback{serve.listen});
+    serve.token = values_.take("WHISPERENGINE_SERVE_TOKEN", Fallback{"", "not set"});
+    serve.max_connections = count("WHISPERENGINE_SERVE_MAX_CONNECTIONS", serve.max_connections);
+    serve.max_subscribers = count("WHISPERENGINE_SERVE_MAX_SUBSCRIBERS", serve.max_subscribers);
+    serve.requests_per_second = static_cast<std::uint32_t>(
+        count("WHISPERENGINE_SERVE_REQUESTS_PER_SECOND", serve.requests_per_second));
+    serve.event_interval = std::chrono::milliseconds(static_cast<std::int64_t>(
+        values_.take_number("WHISPERENGINE_SERVE_EVENT_INTERVAL_SECONDS", Fallback{"5"}) * 1000));
+
+    TraceExportConfig& tracing = out_.tracing;
+    tracing.endpoint = values_.take("OTEL_EXPORTER_OTLP_ENDPOINT", Fallback{"", "not set"});
+    tracing.service_name = values_.take("OTEL_SERVICE_NAME", Fallback{tracing.service_name});
+    tracing.sampling_ratio = values_.take_number("OTEL_TRACES_SAMPLER_ARG", Fallback{"1"});
 }
 
 } // namespace whisperstore::config

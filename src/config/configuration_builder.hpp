@@ -32,7 +32,9 @@ private:
     void build_redis_behaviour();
     void build_embedding();
     void build_graph();
+    void build_availability();
     void build_neo4j(const UrlSource* url);
+    void build_monitoring();
 
     Fallback by_tier(const char* tier1, const char* tier2, const char* tier4) const;
     Fallback default_host(const char* service) const;

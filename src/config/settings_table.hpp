@@ -75,8 +75,14 @@ inline constexpr std::array settings_table = {
             "And the newest of each of so many weeks."),
     integer("general.backup_keep_monthly", "WHISPERENGINE_BACKUP_KEEP_MONTHLY", 0, 100000,
             "And the newest of each of so many months."),
+    integer("general.metrics_interval_seconds", "WHISPERENGINE_METRICS_INTERVAL_SECONDS", 0, 86400,
+            "Seconds between two entries of the history of metrics in performance_metrics; 0: none is kept."),
+    integer("general.metrics_retention_hours", "WHISPERENGINE_METRICS_RETENTION_HOURS", 1, 87600,
+            "Hours that entries of the history of metrics stay."),
 
     choice("database.type", "WHISPERENGINE_DATABASE_TYPE", "sqlite,postgresql,postgresql_cluster", "Database backend."),
+    choice("database.availability", "WHISPERENGINE_DATABASE_AVAILABILITY", "required,degrade,disabled",
+           "required: nothing starts without the database; degrade: it may be away; disabled: there is none."),
     url("database.url", "WHISPERENGINE_DATABASE_URL", "sqlite,postgresql,postgres",
         "The database as one URL; chooses the backend where no type is set."),
     url("database.platform_url", "DATABASE_URL", "",
@@ -110,6 +116,8 @@ inline constexpr std::array settings_table = {
     choice("vector_database.type", "WHISPERENGINE_VECTOR_DB_TYPE",
            "local_qdrant,http_qdrant,distributed_qdrant,local_chromadb,http_chromadb,distributed_chromadb",
            "Vector database backend."),
+    choice("vector_database.availability", "WHISPERENGINE_VECTOR_DB_AVAILABILITY", "required,degrade,disabled",
+           "The same for the vector database."),
     choice("vector_database.synchronous", "WHISPERENGINE_VECTOR_DB_SYNCHRONOUS", "FULL,NORMAL",
            "local_qdrant: as WHISPERENGINE_DATABASE_SYNCHRONOUS."),
     integer("vector_database.hnsw_threshold", "WHISPERENGINE_VECTOR_DB_HNSW_THRESHOLD", 0, 1000000000,
@@ -188,6 +196,8 @@ inline constexpr std::array settings_table = {
             "Vectors of texts kept in the data folder (embeddings.db); 0: none."),
 
     choice("cache.type", "WHISPERENGINE_CACHE_TYPE", "memory,redis,redis_cluster", "Conversation cache backend."),
+    choice("cache.availability", "WHISPERENGINE_CACHE_AVAILABILITY", "required,degrade,disabled",
+           "The same for the cache."),
     number("cache.timeout_minutes", "WHISPERENGINE_CACHE_TIMEOUT_MINUTES", 0.01, 525600,
            "Minutes after its last write that a channel expires."),
     integer("cache.max_messages", "WHISPERENGINE_CACHE_MAX_MESSAGES", 1, 1000000, "Messages kept per channel."),
@@ -234,6 +244,8 @@ inline constexpr std::array settings_table = {
     choice(
         "graph_database.type", "WHISPERENGINE_GRAPH_DB_TYPE", "sqlite,disabled,neo4j,neo4j_cluster,none",
         "Graph backend; disabled is another word for sqlite (the relationships tables), none switches the layer off."),
+    choice("graph_database.availability", "WHISPERENGINE_GRAPH_DB_AVAILABILITY", "required,degrade,disabled",
+           "The same for the graph."),
 
     url("neo4j.uri", "NEO4J_URI", "neo4j,neo4j+s,neo4j+ssc,bolt,bolt+s,bolt+ssc",
         "Neo4j as one URI; chooses the backend where no type is set."),
@@ -310,6 +322,24 @@ inline constexpr std::array settings_table = {
             "Graph database: calls in the backend at once; 0: no limit."),
     integer("resilience.graph_database_max_queued", "WHISPERENGINE_GRAPH_DB_MAX_QUEUED", 0, 100000000,
             "Graph database: calls that wait for their turn; more are refused."),
+
+    text("serve.listen", "WHISPERENGINE_SERVE_LISTEN",
+         "Where the monitoring server listens, HOST:PORT; port 0: any free one (docs/serve.md)."),
+    secret("serve.token", "WHISPERENGINE_SERVE_TOKEN",
+           "What its clients send as Authorization: Bearer; needed where other machines reach it."),
+    integer("serve.max_connections", "WHISPERENGINE_SERVE_MAX_CONNECTIONS", 1, 10000, "Its connections at once."),
+    integer("serve.max_subscribers", "WHISPERENGINE_SERVE_MAX_SUBSCRIBERS", 0, 1000,
+            "Those of its connections that read /api/events."),
+    integer("serve.requests_per_second", "WHISPERENGINE_SERVE_REQUESTS_PER_SECOND", 0, 1000000,
+            "Requests in a second that it answers; 0: no limit."),
+    number("serve.event_interval_seconds", "WHISPERENGINE_SERVE_EVENT_INTERVAL_SECONDS", 0.1, 3600,
+           "Seconds between two events of a kind."),
+
+    url("tracing.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", "http,https",
+        "Where spans of every call go: OTLP over HTTP, /v1/traces is added (docs/tracing.md)."),
+    text("tracing.service_name", "OTEL_SERVICE_NAME", "What spans call this process."),
+    number("tracing.sampling_ratio", "OTEL_TRACES_SAMPLER_ARG", 0, 1,
+           "Part of the traces that are kept, of those that begin here; others go by their caller."),
 };
 
 } // namespace whisperstore::config

@@ -156,6 +156,50 @@ json::object graph_json(const GraphDatabaseConfig& config)
 
 } // namespace
 
+std::string_view to_string(Availability availability) noexcept
+{
+    switch (availability) {
+    case Availability::required:
+        return "required";
+    case Availability::degrade:
+        return "degrade";
+    case Availability::disabled:
+        break;
+    }
+    return "disabled";
+}
+
+json::object StorageAvailability::to_json() const
+{
+    json::object out;
+    out["database"] = whisperstore::to_string(database);
+    out["vector_database"] = whisperstore::to_string(vector_database);
+    out["cache"] = whisperstore::to_string(cache);
+    out["graph_database"] = whisperstore::to_string(graph_database);
+    return out;
+}
+
+json::object ServeConfig::to_json() const
+{
+    json::object out;
+    out["listen"] = listen;
+    out["token"] = hidden(token);
+    out["max_connections"] = max_connections;
+    out["max_subscribers"] = max_subscribers;
+    out["requests_per_second"] = requests_per_second;
+    out["event_interval_ms"] = event_interval.count();
+    return out;
+}
+
+json::object TraceExportConfig::to_json() const
+{
+    json::object out;
+    out["endpoint"] = without_password(endpoint);
+    out["service_name"] = service_name;
+    out["sampling_ratio"] = sampling_ratio;
+    return out;
+}
+
 json::object StorageConfiguration::to_json() const
 {
     json::object out;
@@ -169,7 +213,14 @@ json::object StorageConfiguration::to_json() const
     out["cache"] = cache_json(cache);
     out["graph_database"] = graph_json(graph_database);
     out["backup"] = backup_json(backup);
+    json::object history;
+    history["interval_seconds"] = metrics.interval.count();
+    history["retention_hours"] = metrics.retention.count();
+    out["metrics"] = std::move(history);
+    out["availability"] = availability.to_json();
     out["resilience"] = resilience.to_json();
+    out["serve"] = serve.to_json();
+    out["tracing"] = tracing.to_json();
     return out;
 }
 

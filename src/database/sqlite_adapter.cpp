@@ -426,6 +426,30 @@ awaitable<std::size_t> SQLiteAdapter::get_active_connections()
     co_return impl_->store("get_active_connections")->active() + impl_->open_streams();
 }
 
+json::object SQLiteAdapter::get_details() const
+{
+    json::object out;
+    std::shared_ptr<sqlite::Store> store;
+    try {
+        store = impl_->store("get_details");
+    } catch (const StorageError&) {
+        return out; // closed
+    }
+    const auto size = [](const std::string& path) {
+        std::error_code error; // there may be no log
+        const std::uintmax_t bytes = std::filesystem::file_size(path, error);
+        return json_integer(error ? 0 : static_cast<std::int64_t>(bytes));
+    };
+    const std::string path = store->options().open.path.string();
+    json::object file;
+    file["bytes"] = size(path);
+    file["wal_bytes"] = size(path + "-wal");
+    file["checkpoints"] = json_integer(static_cast<std::int64_t>(store->checkpoints()));
+    file["pending_writes"] = store->pending_writes();
+    out["file"] = std::move(file);
+    return out;
+}
+
 awaitable<double> SQLiteAdapter::get_avg_response_time() { co_return impl_->counters().average_ms(); }
 awaitable<std::uint64_t> SQLiteAdapter::get_query_count() { co_return impl_->counters().queries(); }
 awaitable<double> SQLiteAdapter::get_error_rate() { co_return impl_->counters().error_rate(); }

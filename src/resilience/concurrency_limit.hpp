@@ -64,6 +64,7 @@ public:
     /// Throws StorageError: resource_exhausted when the line is full, timeout, cancelled.
     awaitable<Permit> acquire(OperationContext context);
 
+    std::uint32_t places() const noexcept { return places_; }
     std::uint32_t in_use() const noexcept { return used(state_.load(std::memory_order_relaxed)); }
     std::uint32_t in_line() const noexcept { return waiting(state_.load(std::memory_order_relaxed)); }
     std::uint64_t refused() const noexcept { return refused_.load(std::memory_order_relaxed); }

@@ -104,6 +104,7 @@ public:
     std::string get_trouble() const override { return inner().get_trouble(); }
     std::string_view cache_type() const noexcept override { return inner().cache_type(); }
     std::vector<std::string> endpoints() const override { return inner().endpoints(); }
+    json::object get_details() const override { return inner().get_details(); }
 };
 
 } // namespace

@@ -122,6 +122,7 @@ public:
 
     std::string_view graph_database_type() const noexcept override { return inner().graph_database_type(); }
     std::vector<std::string> endpoints() const override { return inner().endpoints(); }
+    json::object get_details() const override { return inner().get_details(); }
 };
 
 } // namespace

@@ -151,6 +151,7 @@ public:
 
     std::string_view vector_database_type() const noexcept override { return inner().vector_database_type(); }
     std::vector<std::string> endpoints() const override { return inner().endpoints(); }
+    json::object get_details() const override { return inner().get_details(); }
     awaitable<std::uint64_t> get_total_documents() override { return inner().get_total_documents(); }
     awaitable<std::size_t> get_collections_count() override { return inner().get_collections_count(); }
     awaitable<double> get_avg_search_time() override { return inner().get_avg_search_time(); }

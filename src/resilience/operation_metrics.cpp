@@ -2,29 +2,27 @@
 
 namespace whisperstore {
 
+LatencyHistogram SharedHistogram::read() const noexcept
+{
+    LatencyHistogram out;
+    for (std::size_t i = 0; i < LatencyHistogram::bucket_count; ++i)
+        out.add_bucket(i, buckets_[i].load(std::memory_order_relaxed));
+    out.add_total(std::chrono::nanoseconds(total_.load(std::memory_order_relaxed)),
+                  std::chrono::nanoseconds(maximum_.load(std::memory_order_relaxed)));
+    return out;
+}
+
 std::vector<OperationStats> OperationMetrics::read() const
 {
     std::vector<OperationStats> all;
     for (const Operation& operation : operations_) {
         OperationStats stats;
-        std::array<std::uint64_t, bucket_count> buckets{};
-        std::uint64_t nanoseconds = 0;
-        for (std::size_t stripe = 0; stripe < stripes; ++stripe) {
-            const Latency& latency = latencies_[(operation.index * stripes) + stripe];
-            for (std::size_t i = 0; i < bucket_count; ++i)
-                buckets[i] += latency.buckets[i].load(std::memory_order_relaxed);
-            nanoseconds += latency.nanoseconds.load(std::memory_order_relaxed);
-        }
-        for (std::size_t i = 0; i < bucket_count; ++i) {
-            if (buckets[i] == 0)
-                continue;
-            stats.calls += buckets[i];
-            stats.latency.emplace_back(std::chrono::nanoseconds(std::int64_t(1) << (shift + i)), buckets[i]);
-        }
+        for (std::size_t stripe = 0; stripe < stripes; ++stripe)
+            stats.latency.merge(latencies_[(operation.index * stripes) + stripe].read());
+        stats.calls = stats.latency.calls();
         if (stats.calls == 0)
             continue;
         stats.operation = operation.name;
-        stats.total = std::chrono::nanoseconds(nanoseconds);
         const Failures& failures = failures_[operation.index];
         stats.retries = failures.retries.load(std::memory_order_relaxed);
         for (std::size_t code = 0; code < codes; ++code)

@@ -3,11 +3,11 @@
 
 #include "resilience/operation.hpp"
 
+#include <whisperstore/core/latency_histogram.hpp>
 #include <whisperstore/resilience/resilience_stats.hpp>
 
 #include <array>
 #include <atomic>
-#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +18,28 @@
 
 namespace whisperstore {
 
+/// A latency histogram that many threads write to.
+class alignas(64) SharedHistogram
+{
+public:
+    void record(std::chrono::nanoseconds taken) noexcept
+    {
+        const auto nanoseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(taken.count(), 0));
+        buckets_[LatencyHistogram::bucket_of(nanoseconds)].fetch_add(1, std::memory_order_relaxed);
+        total_.fetch_add(nanoseconds, std::memory_order_relaxed);
+        std::uint64_t known = maximum_.load(std::memory_order_relaxed);
+        while (known < nanoseconds &&
+               !maximum_.compare_exchange_weak(known, nanoseconds, std::memory_order_relaxed)) {
+        }
+    }
+    LatencyHistogram read() const noexcept;
+
+private:
+    std::atomic<std::uint64_t> total_{0};
+    std::atomic<std::uint64_t> maximum_{0};
+    std::array<std::atomic<std::uint64_t>, LatencyHistogram::bucket_count> buckets_{};
+};
+
 /// Per operation: calls by duration, their time, retries and errors. Latencies are kept in a few
 /// stripes, so that threads seldom write to the same cache line.
 class OperationMetrics
@@ -25,18 +47,14 @@ class OperationMetrics
 public:
     explicit OperationMetrics(std::span<const Operation> operations)
         : operations_(operations),
-          latencies_(std::make_unique<Latency[]>(operations.size() * stripes)),
+          latencies_(std::make_unique<SharedHistogram[]>(operations.size() * stripes)),
           failures_(std::make_unique<Failures[]>(operations.size()))
     {
     }
 
     void record(const Operation& operation, std::chrono::nanoseconds taken) noexcept
     {
-        Latency& latency = latencies_[(operation.index * stripes) + stripe()];
-        const auto nanoseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(taken.count(), 0));
-        const auto bucket = static_cast<std::size_t>(std::bit_width(nanoseconds >> shift));
-        latency.buckets[std::min(bucket, bucket_count - 1)].fetch_add(1, std::memory_order_relaxed);
-        latency.nanoseconds.fetch_add(nanoseconds, std::memory_order_relaxed);
+        latencies_[(operation.index * stripes) + stripe()].record(taken);
     }
     /// \param code nothing: an exception that is no StorageError.
     void record_error(const Operation& operation, std::optional<StorageErrc> code) noexcept
@@ -53,15 +71,8 @@ public:
 
 private:
     static constexpr std::size_t stripes = 4;
-    static constexpr unsigned shift = 10;           // below 1,024 ns is one bucket
-    static constexpr std::size_t bucket_count = 28; // the last begins at 69 s
     static constexpr std::size_t codes = static_cast<std::size_t>(StorageErrc::closed) + 1;
 
-    struct alignas(64) Latency
-    {
-        std::array<std::atomic<std::uint64_t>, bucket_count> buckets{};
-        std::atomic<std::uint64_t> nanoseconds{0};
-    };
     struct Failures
     {
         std::array<std::atomic<std::uint64_t>, codes> by_code{};
@@ -77,7 +88,7 @@ private:
     }
 
     std::span<const Operation> operations_;
-    std::unique_ptr<Latency[]> latencies_;
+    std::unique_ptr<SharedHistogram[]> latencies_;
     std::unique_ptr<Failures[]> failures_;
 };
 

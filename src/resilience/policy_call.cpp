@@ -49,6 +49,7 @@ PolicyCall::PolicyCall(PolicyChain& chain, const Operation& operation, Operation
 awaitable<void> PolicyCall::wait_for_turn()
 {
     std::optional<StorageError> failure;
+    const Clock::time_point came = chain_.now();
     try {
         permit_ = co_await chain_.limit_->acquire(context_);
     } catch (...) {
@@ -59,6 +60,8 @@ awaitable<void> PolicyCall::wait_for_turn()
         }
     }
     time_ = chain_.now();
+    if (chain_.metrics_)
+        chain_.waits_.record(time_ - came);
     if (failure)
         end_refused(*failure);
     // The endpoint may have gone while we stood in line.

@@ -73,6 +73,8 @@ ResilienceStats PolicyChain::stats() const
     if (limit_) {
         stats.in_flight = limit_->in_use();
         stats.queued = limit_->in_line();
+        stats.places = limit_->places();
+        stats.queue_wait = waits_.read();
         stats.queue_refused = limit_->refused();
     }
     return stats;

@@ -79,6 +79,7 @@ private:
     std::optional<RetryReserve> reserve_;
     std::optional<CircuitBreaker> breaker_;
     std::optional<ConcurrencyLimit> limit_;
+    SharedHistogram waits_;
     std::atomic<std::uint64_t> random_state_;
 };
 

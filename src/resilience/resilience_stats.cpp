@@ -1,48 +1,25 @@
 #include <whisperstore/resilience/resilience_stats.hpp>
 
-#include <algorithm>
-
 namespace whisperstore {
-
-namespace {
-
-double milliseconds(std::chrono::nanoseconds time) noexcept
-{
-    return std::chrono::duration<double, std::milli>(time).count();
-}
-
-} // namespace
-
-double OperationStats::average_ms() const noexcept
-{
-    return calls == 0 ? 0.0 : milliseconds(total) / static_cast<double>(calls);
-}
-
-double OperationStats::quantile_ms(double quantile) const noexcept
-{
-    const double wanted = std::clamp(quantile, 0.0, 1.0) * static_cast<double>(calls);
-    std::uint64_t seen = 0;
-    for (const auto& [bound, count] : latency) {
-        seen += count;
-        if (static_cast<double>(seen) >= wanted)
-            return milliseconds(bound);
-    }
-    return 0.0;
-}
 
 json::object OperationStats::to_json() const
 {
-    json::object out;
+    json::object out = latency.to_json();
     out["calls"] = calls;
     out["retries"] = retries;
-    out["average_ms"] = average_ms();
-    out["p50_ms"] = quantile_ms(0.5);
-    out["p99_ms"] = quantile_ms(0.99);
     json::object codes;
     for (const auto& [code, count] : errors)
         codes[code] = count;
     out["errors"] = std::move(codes);
     return out;
+}
+
+LatencyHistogram ResilienceStats::latency() const
+{
+    LatencyHistogram all;
+    for (const OperationStats& operation : operations)
+        all.merge(operation.latency);
+    return all;
 }
 
 json::object ResilienceStats::to_json() const
@@ -65,6 +42,9 @@ json::object ResilienceStats::to_json() const
     limit["in_flight"] = in_flight;
     limit["queued"] = queued;
     limit["refused"] = queue_refused;
+    limit["places"] = places;
+    limit["saturation"] = places == 0 ? 0.0 : static_cast<double>(in_flight) / static_cast<double>(places);
+    limit["waits"] = queue_wait.to_json();
     out["concurrency_limit"] = std::move(limit);
     return out;
 }

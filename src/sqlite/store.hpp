@@ -11,7 +11,9 @@
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/operation_context.hpp>
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -70,6 +72,8 @@ public:
     void stop() noexcept;
     /// Jobs queued or running.
     std::size_t pending() const noexcept;
+    /// Times that the log was copied into the file.
+    std::uint64_t checkpoints() const noexcept { return checkpoints_.load(std::memory_order_relaxed); }
     /// The writer's thread must be the caller, or have stopped.
     Connection& connection() noexcept { return connection_; }
 
@@ -98,6 +102,7 @@ private:
     std::deque<std::shared_ptr<WriteJob>> queue_;
     bool stopping_ = false;
     std::atomic<std::size_t> pending_{0};
+    std::atomic<std::uint64_t> checkpoints_{0};
     int wal_pages_ = 0;       // writer thread only
     int checkpointed_at_ = 0; // wal_pages_ at the last checkpoint
     std::thread thread_;
@@ -221,6 +226,7 @@ public:
     std::size_t active() const noexcept;
     /// Writes queued or running.
     std::size_t pending_writes() const noexcept { return writer_ ? writer_->pending() : 0; }
+    std::uint64_t checkpoints() const noexcept { return writer_ ? writer_->checkpoints() : 0; }
 
 private:
     static void close(ReaderPool& readers, Writer* writer) noexcept;

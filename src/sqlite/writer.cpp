@@ -293,7 +293,9 @@ void Writer::checkpoint_if_due() noexcept
     // can begin it anew; older ones are not used again.
     commits_.let_keep(false);
     release_snapshots();
-    sqlite3_wal_checkpoint_v2(connection_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    if (sqlite3_wal_checkpoint_v2(connection_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr) ==
+        SQLITE_OK)
+        checkpoints_.fetch_add(1, std::memory_order_relaxed);
     commits_.end();
     commits_.let_keep(true);
     checkpointed_at_ = wal_pages_;

@@ -1,13 +1,21 @@
 #include "core/failure.hpp"
+#include "storage/layer_stores.hpp"
 
-#include <whisperstore/database/schema.hpp>
+#include <whisperstore/backup/unified_backup_manager.hpp>
+#include <whisperstore/metrics/otlp_trace_exporter.hpp>
 #include <whisperstore/resilience/decorate.hpp>
 #include <whisperstore/storage/initialize_storage_layer.hpp>
 #include <whisperstore/storage/storage_manager_factory.hpp>
 
+#include <chrono>
+#include <string>
+
 namespace whisperstore {
 
 namespace {
+
+// A layer that can do without a store does not wait for it for long.
+constexpr std::chrono::seconds patience_for_optional{10};
 
 UniversalMessage message_of(const Row& row)
 {
@@ -43,85 +51,28 @@ awaitable<std::vector<UniversalMessage>> read_history(std::shared_ptr<AbstractDa
     co_return messages;
 }
 
-/// What starts a backend that cannot be reached; empty for those in this process.
-std::string how_to_start(const std::string& type)
-{
-    if (type.starts_with("postgresql"))
-        return "; is the server running? Set POSTGRES_HOST and POSTGRES_PORT, or WHISPERENGINE_DATABASE_TYPE=sqlite to "
-               "run without a server";
-    if (type.ends_with("qdrant") && type != "local_qdrant")
-        return "; is the server running? Set QDRANT_URL, or WHISPERENGINE_VECTOR_DB_TYPE=local_qdrant to run without a "
-               "server";
-    if (type.ends_with("chromadb"))
-        return "; is the server running? Set CHROMADB_URL, or WHISPERENGINE_VECTOR_DB_TYPE=local_qdrant to run without "
-               "a server";
-    if (type.starts_with("redis"))
-        return "; is the server running? Set REDIS_URL, or WHISPERENGINE_CACHE_TYPE=memory to run without a server";
-    return {};
-}
-
-StorageError advised(const StorageError& error, const std::string& advice)
-{
-    ErrorDetails details{error.backend(), error.operation(), error.native_code(), error.outcome(), error.retryable()};
-    return StorageError(error.errc(), error.message() + advice, std::move(details));
-}
-
-/// What to do about a server that answers, but not as it should.
-std::string how_to_enter(const StorageError& error)
-{
-    if (error.native_code() == "3D000")
-        return "; create it with CREATE DATABASE, or set POSTGRES_DB";
-    if (error.errc() == StorageErrc::authentication)
-        return "; set POSTGRES_USER and POSTGRES_PASSWORD, and POSTGRES_SSLMODE with its certificates";
-    return {};
-}
-
-StorageError at_start(const StorageError& error, const std::string& type)
-{
-    if (type.starts_with("postgresql"))
-        if (const std::string advice = how_to_enter(error); !advice.empty())
-            return advised(error, advice);
-    if (error.errc() != StorageErrc::unavailable && error.errc() != StorageErrc::timeout)
-        return error;
-    const std::string advice = how_to_start(type);
-    return advice.empty() ? error : advised(error, advice);
-}
-
-awaitable<void> prepare_collections(VectorDatabaseManager& vectors, OperationContext context)
-{
-    for (const auto& [name, config] : VECTOR_COLLECTIONS)
-        co_await vectors.create_collection(name, config, context);
-}
-
-awaitable<std::exception_ptr> initialize_graph(GraphDatabaseManager* graph, OperationContext context)
-{
-    if (graph == nullptr)
-        co_return nullptr;
-    try {
-        co_await graph->initialize(std::move(context));
-    } catch (const StorageError& error) {
-        // The fallback lives in the required database: its failure is that one's.
-        if (error.errc() == StorageErrc::cancelled || graph->graph_database_type() == "sqlite")
-            throw;
-        co_return std::current_exception();
-    }
-    co_return nullptr;
-}
-
 /// All components behind their decorators, none connected. The graph fallback gets the bare database: its
 /// calls have the decorators of the graph, and one set is enough.
 StorageComponents create_components(const StorageConfiguration& configuration,
                                     const std::shared_ptr<OperationObserver>& observer, Logger logger)
 {
     const StorageResilience& resilience = configuration.resilience;
-    const auto database = StorageManagerFactory::create_database_manager(configuration.database, std::move(logger));
-    const auto graph = StorageManagerFactory::create_graph_manager(configuration.graph_database, database);
+    const StorageAvailability& availability = configuration.availability;
     StorageComponents components;
-    components.database = decorate(database, resilience.database, observer);
-    components.vector_db = decorate(StorageManagerFactory::create_vector_manager(configuration.vector_database),
-                                    resilience.vector_database, observer);
-    components.cache =
-        decorate(StorageManagerFactory::create_cache_manager(configuration.cache), resilience.cache, observer);
+    std::shared_ptr<AbstractDatabaseAdapter> database;
+    if (availability.database != Availability::disabled) {
+        database = StorageManagerFactory::create_database_manager(configuration.database, std::move(logger));
+        components.database = decorate(database, resilience.database, observer);
+    }
+    if (availability.vector_database != Availability::disabled)
+        components.vector_db = decorate(StorageManagerFactory::create_vector_manager(configuration.vector_database),
+                                        resilience.vector_database, observer);
+    if (availability.cache != Availability::disabled)
+        components.cache =
+            decorate(StorageManagerFactory::create_cache_manager(configuration.cache), resilience.cache, observer);
+    std::shared_ptr<GraphDatabaseManager> graph;
+    if (availability.graph_database != Availability::disabled)
+        graph = StorageManagerFactory::create_graph_manager(configuration.graph_database, database);
     if (graph)
         components.graph = decorate(graph, resilience.graph_database, observer);
     return components;
@@ -139,31 +90,62 @@ std::exception_ptr create_embeddings(StorageComponents& components, const Storag
     }
 }
 
-/// Connects the components in the layer. An exception leaves those that are open to the caller.
-awaitable<std::exception_ptr> open_components(const StorageComponents& components,
-                                              const StorageConfiguration& configuration, OperationContext context)
+void check_availability(const StorageConfiguration& configuration)
 {
-    try {
-        co_await components.database->initialize(context);
-        if (!configuration.database.read_only)
-            co_await components.database->setup_schema(WhisperEngineSchema::get_core_schema(), context);
-    } catch (const StorageError& error) {
-        throw at_start(error, configuration.database.type);
+    const StorageAvailability& availability = configuration.availability;
+    if (availability.database == Availability::disabled && availability.graph_database != Availability::disabled &&
+        configuration.graph_database.type == "sqlite")
+        throw StorageError(StorageErrc::invalid_argument,
+                           "the graph type 'sqlite' keeps its nodes in the database, which is disabled "
+                           "(WHISPERENGINE_DATABASE_AVAILABILITY); allowed without it: neo4j, neo4j_cluster and none "
+                           "(WHISPERENGINE_GRAPH_DB_TYPE)");
+}
+
+/// Before anything was tried.
+StorageFailures not_opened_yet()
+{
+    const std::exception_ptr closed =
+        std::make_exception_ptr(StorageError(StorageErrc::closed, "the storage layer is being opened"));
+    StorageFailures failures;
+    failures.database = closed;
+    failures.vector_database = closed;
+    failures.cache = closed;
+    failures.graph_database = closed;
+    return failures;
+}
+
+StorageFailures failures_of(const LayerStores& stores, std::exception_ptr embeddings)
+{
+    StorageFailures failures;
+    failures.database = stores.gate(StoreKind::database).failure();
+    failures.vector_database = stores.gate(StoreKind::vector_database).failure();
+    failures.cache = stores.gate(StoreKind::cache).failure();
+    failures.graph_database = stores.gate(StoreKind::graph_database).failure();
+    failures.embeddings = std::move(embeddings);
+    return failures;
+}
+
+/// Opens one store after the other; those the layer can do without may fail.
+awaitable<void> open_stores(std::shared_ptr<LayerStores> stores, Logger logger, OperationContext context)
+{
+    for (const StoreKind kind : store_kinds) {
+        if (!stores->exists(kind))
+            continue;
+        const bool is_needed = stores->gate(kind).availability() == Availability::required;
+        try {
+            OperationContext limited = is_needed ? context : context.limited_to(patience_for_optional);
+            co_await open_again(stores, kind, std::move(limited));
+        } catch (const StorageError& error) {
+            // A fallback that fails in a database that works is broken, and not away.
+            const bool is_broken = kind == StoreKind::graph_database && stores->graph_is_in_database() &&
+                                   stores->gate(StoreKind::database).is_open();
+            if (is_needed || is_broken || error.errc() == StorageErrc::cancelled)
+                throw;
+            if (logger)
+                logger(LogLevel::warning, "storage",
+                       "the layer starts without its " + std::string(to_string(kind)) + ": " + error.what());
+        }
     }
-    try {
-        co_await components.vector_db->initialize(context);
-        if (!configuration.vector_database.read_only)
-            co_await prepare_collections(*components.vector_db, context);
-    } catch (const StorageError& error) {
-        throw at_start(error, configuration.vector_database.type);
-    }
-    try {
-        components.cache->set_history_source(history_from_messages(components.database));
-        co_await components.cache->initialize(context);
-    } catch (const StorageError& error) {
-        throw at_start(error, configuration.cache.type);
-    }
-    co_return co_await initialize_graph(components.graph.get(), context);
 }
 
 } // namespace
@@ -180,22 +162,31 @@ awaitable<std::shared_ptr<StorageLayer>> initialize_storage_layer(StorageConfigu
                                                                   std::shared_ptr<OperationObserver> observer,
                                                                   Logger logger)
 {
+    check_availability(configuration);
+    std::shared_ptr<OtlpTraceExporter> traces;
+    if (!configuration.tracing.endpoint.empty())
+        traces = std::make_shared<OtlpTraceExporter>(configuration.tracing, logger);
+    observer = both_observers(std::move(observer), traces);
     StorageComponents components = create_components(configuration, observer, logger);
+    components.traces = traces;
     std::exception_ptr embedding_failure = create_embeddings(components, configuration);
-    std::exception_ptr graph_failure;
+    const auto stores = std::make_shared<LayerStores>(components, configuration, not_opened_yet());
     std::string unfinished;
     try {
         // Dropped components close themselves, so a failure here leaves nothing open.
-        graph_failure = co_await open_components(components, configuration, context);
-        unfinished = co_await unfinished_restore(*components.database, std::move(context));
+        co_await open_stores(stores, logger, context);
+        if (stores->gate(StoreKind::database).is_open())
+            unfinished = co_await unfinished_restore(*components.database, std::move(context));
     } catch (...) {
         rethrow_as_storage_error("storage", "initialize_storage_layer");
     }
     const auto layer = std::make_shared<StorageLayer>(std::move(components), std::move(configuration),
-                                                      std::move(graph_failure), std::move(embedding_failure));
+                                                      failures_of(*stores, std::move(embedding_failure)));
     if (logger && !unfinished.empty())
         logger(LogLevel::warning, "storage", unfinished);
+    layer->start_reopening(logger);
     layer->start_backups(logger);
+    layer->start_metrics(logger);
     co_return layer;
 }
 

@@ -1,173 +1,83 @@
 #include "core/failure.hpp"
 #include "core/shield.hpp"
+#include "storage/layer_health.hpp"
+#include "storage/layer_stores.hpp"
+#include "storage/metrics_recorder.hpp"
+#include "storage/store_reopener.hpp"
 
-#include <whisperstore/backup/unified_backup_manager.hpp>
 #include <whisperstore/embedding/cached_embedding_provider.hpp>
+#include <whisperstore/metrics/otlp_trace_exporter.hpp>
 #include <whisperstore/storage/storage_layer.hpp>
 
-#include <algorithm>
-#include <chrono>
 #include <functional>
 
 namespace whisperstore {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::string_view layer_name = "storage";
+constexpr auto last_spans_limit = std::chrono::seconds(3);
 
-// A probe that takes longer than this is a component that is down.
-constexpr auto probe_limit = std::chrono::seconds(5);
-
-StorageError as_storage_error(const std::exception_ptr& error)
+/// A collector that does not answer must not keep the layer from closing, nor make that fail.
+awaitable<void> send_last_spans(std::shared_ptr<OtlpTraceExporter> traces)
 {
     try {
-        std::rethrow_exception(error);
-    } catch (const StorageError& failure) {
-        return failure;
-    } catch (const std::exception& failure) {
-        return StorageError(StorageErrc::unavailable, failure.what());
-    }
-}
-
-/// Runs a probe and writes its outcome into the component's part of the report.
-awaitable<ComponentHealth> probed(ComponentHealth component, std::function<awaitable<void>()> probe)
-{
-    const auto start = Clock::now();
-    try {
-        co_await probe();
+        co_await traces->shutdown(OperationContext::within(last_spans_limit));
     } catch (const StorageError& error) {
-        // A caller that gives up wants to stop; that says nothing about the component.
-        if (error.errc() == StorageErrc::cancelled)
+        if (error.errc() != StorageErrc::timeout) // they are counted as lost
             throw;
-        component.status = HealthStatus::down;
-        component.message = error.what();
     }
-    component.latency_ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-    co_return component;
-}
-
-ComponentHealth component_of(std::string component, std::string_view type, std::vector<std::string> endpoints)
-{
-    ComponentHealth out;
-    out.component = std::move(component);
-    out.type = type;
-    out.endpoints = std::move(endpoints);
-    return out;
-}
-
-awaitable<void> ping_database(AbstractDatabaseAdapter& database, OperationContext context)
-{
-    co_await database.execute_query("SELECT 1", Parameters(), std::move(context));
-}
-
-awaitable<void> ping_vectors(VectorDatabaseManager& vectors, OperationContext context)
-{
-    co_await vectors.list_collections(std::move(context));
-}
-
-awaitable<void> ping_cache(ConversationCacheManager& cache, OperationContext context)
-{
-    co_await cache.get_cache_stats(std::move(context));
-}
-
-ComponentHealth backup_health(const BackupSchedule& schedule, const std::filesystem::path& folder)
-{
-    ComponentHealth component = component_of("backup", "schedule", std::vector<std::string>(1, folder.string()));
-    component.required = false;
-    component.message = schedule.trouble();
-    if (!component.message.empty())
-        component.status = HealthStatus::degraded;
-    return component;
-}
-
-HealthStatus overall(const std::vector<ComponentHealth>& components) noexcept
-{
-    HealthStatus status = HealthStatus::up;
-    for (const ComponentHealth& component : components)
-        if (component.status == HealthStatus::down || component.status == HealthStatus::degraded)
-            status = std::max(status, component.required ? component.status : HealthStatus::degraded);
-    return status;
 }
 
 } // namespace
 
-std::string_view to_string(HealthStatus status) noexcept
+StorageLayer::StorageLayer(StorageComponents components, StorageConfiguration configuration, StorageFailures failures)
+    : stores_(std::make_shared<LayerStores>(std::move(components), std::move(configuration), failures)),
+      embedding_failure_(failures.embeddings)
 {
-    switch (status) {
-    case HealthStatus::up:
-        return "up";
-    case HealthStatus::degraded:
-        return "degraded";
-    case HealthStatus::down:
-        return "down";
-    case HealthStatus::disabled:
-        return "disabled";
-    }
-    return "down";
-}
-
-json::object ComponentHealth::to_json() const
-{
-    json::object out;
-    out["component"] = component;
-    out["type"] = type;
-    out["required"] = required;
-    out["status"] = whisperstore::to_string(status);
-    out["latency_ms"] = latency_ms;
-    json::array places;
-    for (const std::string& endpoint : endpoints)
-        places.emplace_back(endpoint);
-    out["endpoints"] = std::move(places);
-    out["message"] = message;
-    return out;
-}
-
-json::object HealthReport::to_json() const
-{
-    json::object out;
-    out["status"] = whisperstore::to_string(status);
-    json::array parts;
-    for (const ComponentHealth& component : components)
-        parts.emplace_back(component.to_json());
-    out["components"] = std::move(parts);
-    return out;
-}
-
-StorageLayer::StorageLayer(StorageComponents components, StorageConfiguration configuration,
-                           std::exception_ptr graph_failure, std::exception_ptr embedding_failure)
-    : components_(std::move(components)),
-      configuration_(std::move(configuration)),
-      embedding_failure_(std::move(embedding_failure)),
-      graph_failure_(std::move(graph_failure))
-{
-    if (!components_.database || !components_.vector_db || !components_.cache)
-        throw StorageError(
-            StorageErrc::invalid_argument,
-            "a storage layer needs a database, a vector database and a cache; only the graph may be absent");
-    if (components_.embeddings)
-        texts_ = std::make_unique<TextMemory>(components_.vector_db, components_.embeddings, components_.database);
+    const StorageComponents& parts = stores_->components;
+    if (parts.embeddings && parts.vector_db)
+        texts_ = std::make_unique<TextMemory>(parts.vector_db, parts.embeddings, parts.database);
 }
 
 StorageLayer::~StorageLayer() = default;
 
+AbstractDatabaseAdapter& StorageLayer::database() const
+{
+    stores_->gate(StoreKind::database).require();
+    return *stores_->components.database;
+}
+
+VectorDatabaseManager& StorageLayer::vector_db() const
+{
+    stores_->gate(StoreKind::vector_database).require();
+    return *stores_->components.vector_db;
+}
+
+ConversationCacheManager& StorageLayer::cache() const
+{
+    stores_->gate(StoreKind::cache).require();
+    return *stores_->components.cache;
+}
+
 GraphDatabaseManager& StorageLayer::graph() const
 {
-    if (!components_.graph)
-        throw StorageError(
-            StorageErrc::unsupported,
-            "the graph is switched off; set WHISPERENGINE_GRAPH_DB_TYPE=sqlite for the one in the database");
-    const std::lock_guard lock(mutex_);
-    if (graph_failure_)
-        std::rethrow_exception(graph_failure_);
-    return *components_.graph;
+    stores_->gate(StoreKind::graph_database).require();
+    return *stores_->components.graph;
 }
+
+bool StorageLayer::has_database() const noexcept { return stores_->gate(StoreKind::database).is_open(); }
+bool StorageLayer::has_vector_db() const noexcept { return stores_->gate(StoreKind::vector_database).is_open(); }
+bool StorageLayer::has_cache() const noexcept { return stores_->gate(StoreKind::cache).is_open(); }
+bool StorageLayer::has_graph() const noexcept { return stores_->gate(StoreKind::graph_database).is_open(); }
+bool StorageLayer::graph_is_configured() const noexcept { return stores_->exists(StoreKind::graph_database); }
+bool StorageLayer::has_embeddings() const noexcept { return stores_->components.embeddings != nullptr; }
+const StorageConfiguration& StorageLayer::configuration() const noexcept { return stores_->configuration; }
 
 EmbeddingProvider& StorageLayer::embeddings() const
 {
-    if (components_.embeddings)
-        return *components_.embeddings;
+    if (stores_->components.embeddings)
+        return *stores_->components.embeddings;
     if (embedding_failure_)
         std::rethrow_exception(embedding_failure_);
     throw StorageError(StorageErrc::unsupported,
@@ -179,6 +89,7 @@ TextMemory& StorageLayer::texts(std::string_view operation)
 {
     require_open(operation);
     static_cast<void>(embeddings()); // or says why there are none
+    stores_->gate(StoreKind::vector_database).require();
     return *texts_;
 }
 
@@ -200,66 +111,47 @@ awaitable<std::vector<TextResult>> StorageLayer::search_text(std::string collect
                                                              TextSearchOptions options, OperationContext context)
 {
     TextMemory& memory = texts("search_text");
+    if (options.neighbours && stores_->exists(StoreKind::database))
+        stores_->gate(StoreKind::database).require();
     co_return co_await memory.search_text(std::move(collection), std::move(query), limit, std::move(filters),
                                           std::move(options), std::move(context));
 }
 
-bool StorageLayer::has_graph() const noexcept
-{
-    const std::lock_guard lock(mutex_);
-    return components_.graph && !graph_failure_;
-}
-
 void StorageLayer::start_backups(Logger logger)
 {
-    const bool reads_only = configuration_.database.read_only || configuration_.vector_database.read_only;
-    if (configuration_.backup.folder.empty() || !configuration_.database.backup_enabled || reads_only || backups_)
+    const StorageConfiguration& configuration = stores_->configuration;
+    const bool reads_only = configuration.database.read_only || configuration.vector_database.read_only;
+    if (configuration.backup.folder.empty() || !configuration.database.backup_enabled || reads_only || backups_)
         return;
-    // The components live as long as a backup that uses them, whatever becomes of the layer.
-    BackupSchedule::Stores stores = [components = components_] {
-        return BackupTarget(*components.database, *components.vector_db, *components.cache, components.graph.get());
+    // The stores live as long as a backup that uses them, whatever becomes of the layer. One that is missing would be
+    // missing in the backup as well.
+    BackupSchedule::Stores stores = [all = stores_] {
+        for (const StoreKind kind : store_kinds)
+            if (kind != StoreKind::graph_database || all->exists(kind))
+                all->gate(kind).require();
+        const StorageComponents& parts = all->components;
+        return BackupTarget(*parts.database, *parts.vector_db, *parts.cache, parts.graph.get());
     };
-    const std::chrono::duration<double, std::ratio<3600>> interval(configuration_.database.backup_interval_hours);
-    backups_ = std::make_unique<BackupSchedule>(std::move(stores), configuration_.backup, interval, std::move(logger));
+    const std::chrono::duration<double, std::ratio<3600>> interval(configuration.database.backup_interval_hours);
+    backups_ = std::make_unique<BackupSchedule>(std::move(stores), configuration.backup, interval, std::move(logger));
     backups_->start();
 }
 
-awaitable<void> StorageLayer::ping_graph(OperationContext context)
+void StorageLayer::start_reopening(Logger logger)
 {
-    if (has_graph()) {
-        co_await components_.graph->ping(std::move(context));
-        co_return;
-    }
-    std::exception_ptr failure;
-    try {
-        co_await components_.graph->initialize(std::move(context));
-    } catch (...) {
-        failure = std::current_exception();
-    }
-    bool closed_meanwhile = false;
-    {
-        const std::lock_guard lock(mutex_);
-        graph_failure_ = failure;
-        closed_meanwhile = closed_;
-    }
-    if (failure)
-        throw as_storage_error(failure);
-    if (closed_meanwhile)
-        co_await components_.graph->cleanup();
+    bool missing = false;
+    for (const StoreKind kind : store_kinds)
+        missing = missing || (stores_->exists(kind) && !stores_->gate(kind).is_open());
+    if (missing && !reopener_)
+        reopener_ = std::make_unique<StoreReopener>(stores_, std::move(logger));
 }
 
-awaitable<ComponentHealth> StorageLayer::graph_health(OperationContext context)
+void StorageLayer::start_metrics(Logger logger)
 {
-    ComponentHealth component = component_of("graph_database", "none", {});
-    component.required = false;
-    if (!components_.graph) {
-        component.status = HealthStatus::disabled;
-        co_return component;
-    }
-    component.type = components_.graph->graph_database_type();
-    component.endpoints = components_.graph->endpoints();
-    std::function<awaitable<void>()> probe = [this, context] { return ping_graph(context.limited_to(probe_limit)); };
-    co_return co_await probed(std::move(component), std::move(probe));
+    const StorageConfiguration& configuration = stores_->configuration;
+    const bool has_table = stores_->exists(StoreKind::database) && !configuration.database.read_only;
+    if (configuration.metrics.interval.count() > 0 && has_table && !recorder_)
+        recorder_ = std::make_unique<MetricsRecorder>(stores_, std::move(logger));
 }
 
 awaitable<HealthReport> StorageLayer::health(OperationContext context)
@@ -268,54 +160,22 @@ awaitable<HealthReport> StorageLayer::health(OperationContext context)
     context.check_deadline(layer_name, "health");
     HealthReport report;
     try {
-        report.components = co_await probe_all(context);
+        report = co_await look_at_all(context);
     } catch (...) {
         rethrow_as_storage_error(layer_name, "health");
     }
     context.check_deadline(layer_name, "health"); // else the report would blame components for the caller's haste
-    report.status = overall(report.components);
     co_return report;
 }
 
-awaitable<std::vector<ComponentHealth>> StorageLayer::probe_all(OperationContext context)
+awaitable<HealthReport> StorageLayer::look_at_all(OperationContext context)
 {
-    std::vector<ComponentHealth> components;
-    // Each has its own time: one that hangs must not make the others look down.
-    std::function<awaitable<void>()> database = [this, context] {
-        return ping_database(*components_.database, context.limited_to(probe_limit));
-    };
-    std::function<awaitable<void>()> vectors = [this, context] {
-        return ping_vectors(*components_.vector_db, context.limited_to(probe_limit));
-    };
-    std::function<awaitable<void>()> cache = [this, context] {
-        return ping_cache(*components_.cache, context.limited_to(probe_limit));
-    };
-    ComponentHealth of_database = co_await probed(
-        component_of("database", components_.database->database_type(), components_.database->endpoints()),
-        std::move(database));
-    if (of_database.status == HealthStatus::up) {
-        of_database.message = components_.database->get_trouble();
-        if (of_database.message.empty())
-            of_database.message = co_await unfinished_restore(*components_.database, context.limited_to(probe_limit));
-        if (!of_database.message.empty())
-            of_database.status = HealthStatus::degraded;
-    }
-    components.push_back(std::move(of_database));
-    components.push_back(co_await probed(component_of("vector_database", components_.vector_db->vector_database_type(),
-                                                      components_.vector_db->endpoints()),
-                                         std::move(vectors)));
-    ComponentHealth of_cache = co_await probed(
-        component_of("cache", components_.cache->cache_type(), components_.cache->endpoints()), std::move(cache));
-    if (of_cache.status == HealthStatus::up) {
-        of_cache.message = components_.cache->get_trouble();
-        if (!of_cache.message.empty())
-            of_cache.status = HealthStatus::degraded;
-    }
-    components.push_back(std::move(of_cache));
-    components.push_back(co_await graph_health(context));
+    HealthReport report;
+    report.components = co_await look_at(stores_, std::move(context));
     if (backups_)
-        components.push_back(backup_health(*backups_, configuration_.backup.folder));
-    co_return components;
+        report.components.push_back(backup_health(*stores_, *backups_));
+    report.status = overall(report.components);
+    co_return report;
 }
 
 void StorageLayer::require_open(std::string_view operation) const
@@ -332,6 +192,7 @@ awaitable<void> StorageLayer::close()
         if (closed_)
             co_return;
         closed_ = true;
+        stores_->closed = true;
     }
     // To the end also for a caller that gave up: a second close() does nothing any more.
     awaitable<void> closing = close_components();
@@ -343,15 +204,24 @@ awaitable<void> StorageLayer::close_components()
 {
     // The cache and the graph fallback work on the database, so it goes last.
     std::vector<std::function<awaitable<void>()>> steps;
+    if (reopener_)
+        steps.push_back([this] { return reopener_->stop(); });
     if (backups_)
         steps.push_back([this] { return backups_->stop(); });
-    steps.push_back([this] { return components_.cache->cleanup(); });
-    if (components_.graph)
-        steps.push_back([this] { return components_.graph->cleanup(); });
-    if (const auto cached = std::dynamic_pointer_cast<CachedEmbeddingProvider>(components_.embeddings))
+    if (recorder_)
+        steps.push_back([this] { return recorder_->stop(); });
+    const auto add = [&](StoreKind kind) {
+        if (stores_->exists(kind))
+            steps.push_back([this, kind] { return stores_->close(kind); });
+    };
+    add(StoreKind::cache);
+    add(StoreKind::graph_database);
+    if (const auto cached = std::dynamic_pointer_cast<CachedEmbeddingProvider>(stores_->components.embeddings))
         steps.push_back([cached] { return cached->close(); });
-    steps.push_back([this] { return components_.vector_db->cleanup(); });
-    steps.push_back([this] { return components_.database->disconnect(); });
+    add(StoreKind::vector_database);
+    add(StoreKind::database);
+    if (const auto traces = stores_->components.traces)
+        steps.push_back([traces] { return send_last_spans(traces); });
     std::exception_ptr first;
     for (const auto& step : steps) {
         try {

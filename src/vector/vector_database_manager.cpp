@@ -91,6 +91,8 @@ json::object CollectionStats::to_json() const
     document["distance_metric"] = distance_metric;
     document["disk_bytes"] = json_integer(static_cast<std::int64_t>(disk_bytes));
     document["memory_bytes"] = json_integer(static_cast<std::int64_t>(memory_bytes));
+    if (!index_state.empty())
+        document["index_state"] = index_state;
     if (!index_failure.empty())
         document["index_failure"] = index_failure;
     return document;

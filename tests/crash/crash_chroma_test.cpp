@@ -36,7 +36,7 @@ TEST_F(CrashChroma, AKilledOwnerLosesNothingAndLeavesNoServer)
 {
     Oracle oracle("chroma");
     int left_behind = 0;
-    for (int round = 0; round < crash_rounds(20) && !HasFailure(); ++round) {
+    for (int round = 0; round < crash_rounds(8) && !HasFailure(); ++round) {
         const std::size_t acknowledgements = random() % 3 == 0 ? random() % 5 : random() % 80;
         const KillMoment moment{acknowledgements, std::chrono::microseconds(random() % 30'000)};
         const WriterRun run_of_writer = run_and_kill("chroma", directory.path(), random(), round, moment);
@@ -80,7 +80,7 @@ TEST_F(CrashChroma, AKilledServerIsStartedAgainAndCallsGoOn)
     std::vector<std::future<std::map<std::string, std::int64_t>>> writers;
     for (int i = 0; i < 4; ++i)
         writers.push_back(start(writer(i)));
-    const int rounds = crash_rounds(20);
+    const int rounds = crash_rounds(8);
     std::chrono::duration<double> longest{0};
     for (int round = 0; round < rounds && !HasFailure(); ++round) {
         // Before it has run for a second as well as long after: then it is started again without a long pause.

@@ -54,7 +54,7 @@ TEST_F(Backup, AKilledRestoreIsOldOrNewOrSaysThatItIsHalfDone)
             EXPECT_NE(unfinished.find(backups[next].string()), std::string::npos) << unfinished;
             const HealthReport health = run(storage->health());
             EXPECT_EQ(health.status, HealthStatus::degraded);
-            EXPECT_EQ(health.components[0].message, unfinished);
+            EXPECT_EQ(health.components[0].reason, unfinished);
             run(manager.restore_from_backup(backups[next], *storage));
             found = run(dump(*storage));
             EXPECT_EQ(difference(found, contents[next]), "") << "round " << i;

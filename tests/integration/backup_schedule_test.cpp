@@ -205,7 +205,7 @@ TEST_F(BackupFolder, ALayerMakesThemWhereItHasAFolder)
     const HealthReport health = run(layer->health());
     ASSERT_EQ(health.components.size(), 5U);
     EXPECT_EQ(health.components[4].component, "backup");
-    EXPECT_EQ(health.components[4].status, HealthStatus::up) << health.components[4].message;
+    EXPECT_EQ(health.components[4].status, HealthStatus::ok) << health.components[4].reason;
     run(layer->close());
     BackupOptions options;
     options.passphrase = "from a file";

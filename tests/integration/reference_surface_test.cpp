@@ -278,7 +278,7 @@ TEST_F(ReferenceSurface, StorageLayer)
     EXPECT_EQ(run(storage->database().execute_query("SELECT 1 FROM users")).row_count, 0);
     EXPECT_EQ(run(storage->vector_db().get_collections_count()), 3U);
     EXPECT_TRUE(run(storage->cache().get_conversation_context("test_channel")).empty());
-    EXPECT_EQ(run(storage->health()).status, HealthStatus::up);
+    EXPECT_EQ(run(storage->health()).status, HealthStatus::ok);
     run(storage->close());
 }
 

@@ -197,7 +197,9 @@ protected:
         run(components.database->connect());
         run(components.vector_db->initialize());
         run(components.cache->initialize());
-        return std::make_shared<StorageLayer>(components, configuration, std::move(failure));
+        StorageFailures failures;
+        failures.graph_database = std::move(failure);
+        return std::make_shared<StorageLayer>(components, configuration, std::move(failures));
     }
     StorageComponents components;
 };
@@ -206,20 +208,20 @@ TEST_F(StorageLayerHealth, EverythingUp)
 {
     const auto storage = open();
     const HealthReport report = run(storage->health());
-    EXPECT_EQ(report.status, HealthStatus::up);
+    EXPECT_EQ(report.status, HealthStatus::ok);
     ASSERT_EQ(report.components.size(), 4U);
     EXPECT_EQ(part(report, "database").type, "sqlite");
     EXPECT_EQ(part(report, "vector_database").type, "local_qdrant");
     EXPECT_EQ(part(report, "cache").type, "memory");
     EXPECT_EQ(part(report, "graph_database").type, "sqlite");
-    EXPECT_FALSE(part(report, "graph_database").required);
+    EXPECT_EQ(part(report, "graph_database").availability, Availability::degrade);
     for (const ComponentHealth& health : report.components) {
-        EXPECT_EQ(health.status, HealthStatus::up) << health.component;
-        EXPECT_EQ(health.message, "");
+        EXPECT_EQ(health.status, HealthStatus::ok) << health.component;
+        EXPECT_EQ(health.reason, "");
         EXPECT_GE(health.latency_ms, 0.0);
     }
     const json::object out = report.to_json();
-    EXPECT_EQ(out.at("status").as_string(), "up");
+    EXPECT_EQ(out.at("status").as_string(), "ok");
     EXPECT_EQ(out.at("components").as_array().size(), 4U);
     run(storage->close());
 }
@@ -231,8 +233,8 @@ TEST_F(StorageLayerHealth, ARequiredPartThatIsDownMakesItDown)
     const HealthReport report = run(storage->health());
     EXPECT_EQ(report.status, HealthStatus::down);
     EXPECT_EQ(part(report, "vector_database").status, HealthStatus::down);
-    EXPECT_NE(part(report, "vector_database").message, "");
-    EXPECT_EQ(part(report, "database").status, HealthStatus::up);
+    EXPECT_NE(part(report, "vector_database").reason, "");
+    EXPECT_EQ(part(report, "database").status, HealthStatus::ok);
     run(storage->close());
 }
 
@@ -240,12 +242,12 @@ TEST_F(StorageLayerHealth, AGraphThatIsDownOnlyDegrades)
 {
     const auto graph = std::make_shared<FakeGraph>();
     const auto storage = with_graph(graph);
-    EXPECT_EQ(run(storage->health()).status, HealthStatus::up);
+    EXPECT_EQ(run(storage->health()).status, HealthStatus::ok);
     graph->answers = false;
     const HealthReport report = run(storage->health());
     EXPECT_EQ(report.status, HealthStatus::degraded);
     EXPECT_EQ(part(report, "graph_database").status, HealthStatus::down);
-    EXPECT_NE(part(report, "graph_database").message.find("no answer"), std::string::npos);
+    EXPECT_NE(part(report, "graph_database").reason.find("no answer"), std::string::npos);
     run(storage->close());
 }
 
@@ -265,7 +267,7 @@ TEST_F(StorageLayerHealth, AGraphThatWasDownAtTheStartComesBack)
     EXPECT_EQ(count(*storage, "messages"), 20);
 
     graph->answers = true;
-    EXPECT_EQ(run(storage->health()).status, HealthStatus::up);
+    EXPECT_EQ(run(storage->health()).status, HealthStatus::ok);
     EXPECT_EQ(graph->initialized, 1);
     EXPECT_TRUE(storage->has_graph());
     EXPECT_EQ(&storage->graph(), graph.get());
@@ -279,7 +281,7 @@ TEST_F(StorageLayerHealth, AGraphThatIsSwitchedOffIsDisabled)
     configuration.graph_database.type = "none";
     const auto storage = run(initialize_storage_layer(configuration));
     const HealthReport report = run(storage->health());
-    EXPECT_EQ(report.status, HealthStatus::up);
+    EXPECT_EQ(report.status, HealthStatus::ok);
     EXPECT_EQ(part(report, "graph_database").status, HealthStatus::disabled);
     EXPECT_FALSE(storage->has_graph());
     EXPECT_STORAGE_ERROR(storage->graph(), unsupported);
@@ -295,7 +297,7 @@ TEST_F(StorageLayerHealth, AComponentThatHangsIsDownAndTheOthersAreNot)
     EXPECT_EQ(report.status, HealthStatus::degraded);
     EXPECT_EQ(part(report, "graph_database").status, HealthStatus::down);
     EXPECT_GE(part(report, "graph_database").latency_ms, 1000.0);
-    EXPECT_EQ(part(report, "database").status, HealthStatus::up);
+    EXPECT_EQ(part(report, "database").status, HealthStatus::ok);
     run(storage->close());
 }
 
@@ -369,7 +371,7 @@ TEST_F(StorageLayerData, ReadOnlyLayerSeesTheWritersCommits)
     configuration.database.read_only = true;
     configuration.vector_database.read_only = true;
     const auto reader = run(initialize_storage_layer(configuration));
-    EXPECT_EQ(run(reader->health()).status, HealthStatus::up);
+    EXPECT_EQ(run(reader->health()).status, HealthStatus::ok);
     EXPECT_EQ(difference(run(dump(*reader)), run(dump(*writer))), "");
     import_sample(*writer, 30);
     EXPECT_EQ(difference(run(dump(*reader)), run(dump(*writer))), "");

@@ -56,6 +56,9 @@ inline std::string everything(const StorageConfiguration& c)
     };
     add(c.data_dir);
     add(c.embedding_model_dir);
+    add(json::serialize(c.serve.to_json()));
+    add(c.serve.token);
+    add(json::serialize(c.tracing.to_json()));
     add(c.embedding.type);
     add(c.embedding.model);
     add(c.embedding.dimension);

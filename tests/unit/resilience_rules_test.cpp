@@ -182,19 +182,5 @@ TEST(ResilienceConfig, EmbeddedEnginesGetNoTimeLimits)
     EXPECT_EQ(ResilienceConfig::for_backend("memory").max_concurrent, 0U);
 }
 
-TEST(OperationStats, QuantilesAreBucketBounds)
-{
-    OperationStats stats;
-    EXPECT_EQ(stats.quantile_ms(0.5), 0.0);
-    EXPECT_EQ(stats.average_ms(), 0.0);
-    stats.calls = 100;
-    stats.total = 200ms;
-    stats.latency = {{1ms, 50}, {2ms, 49}, {64ms, 1}};
-    EXPECT_EQ(stats.quantile_ms(0.5), 1.0);
-    EXPECT_EQ(stats.quantile_ms(0.99), 2.0);
-    EXPECT_EQ(stats.quantile_ms(1.0), 64.0);
-    EXPECT_EQ(stats.average_ms(), 2.0);
-}
-
 } // namespace
 } // namespace whisperstore

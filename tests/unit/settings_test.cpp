@@ -59,7 +59,7 @@ std::string sample(const Setting& setting)
                    : "true";
     case SettingKind::integer:
     case SettingKind::number:
-        return "7";
+        return setting.maximum < 7 ? "0.5" : "7";
     case SettingKind::hosts:
         return "sample.example.com:4321";
     case SettingKind::url:

@@ -2,13 +2,14 @@
 
 # What building the library and the command needs.
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config python3 python3-venv ca-certificates
-    libsqlite3-dev libpq-dev libicu-dev libssl-dev libzstd-dev zlib1g-dev libcli11-dev libspdlog-dev)
+    libsqlite3-dev libpq-dev libicu-dev libssl-dev libzstd-dev zlib1g-dev libcli11-dev libspdlog-dev
+    prometheus-cpp-dev)
 
 # What the tests need on top.
 # libclang-rt-19-dev brings the sanitizers and libFuzzer. The servers are started by the tests; Debian's packages may
 # start ones of their own, which the tests leave alone.
 TEST_PACKAGES=(git libgtest-dev libgmock-dev sqlite3 clang-19 libclang-rt-19-dev postgresql pgbouncer redis-server openssl
-    maven openjdk-17-jre-headless graphviz)
+    maven openjdk-17-jre-headless graphviz prometheus)
 
 package_installed() { dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null | grep -q '^install ok installed$'; }
 

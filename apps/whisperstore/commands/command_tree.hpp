@@ -35,6 +35,9 @@ void add_sql_command(CLI::App& program, Selected& selected);
 void add_backup_commands(CLI::App& program, Selected& selected);
 void add_migrate_commands(CLI::App& program, Selected& selected);
 void add_schema_commands(CLI::App& program, Selected& selected); ///< schema status, plan, apply, undo
+void add_metrics_command(CLI::App& program, Selected& selected);
+void add_doctor_command(CLI::App& program, Selected& selected);
+void add_serve_command(CLI::App& program, Selected& selected);
 void add_completion_commands(CLI::App& program, Selected& selected);
 ///@}
 

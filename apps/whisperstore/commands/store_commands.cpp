@@ -17,7 +17,7 @@ namespace {
 Tone tone_of(HealthStatus status) noexcept
 {
     switch (status) {
-    case HealthStatus::up:
+    case HealthStatus::ok:
         return Tone::good;
     case HealthStatus::degraded:
         return Tone::warning;
@@ -136,13 +136,13 @@ void print_health(Invocation& invocation, const HealthReport& health)
     Table table(terminal);
     table.column("COMPONENT").column("TYPE").column("STATUS").column("ANSWERS IN", Align::right).column("WHERE");
     for (const ComponentHealth& component : health.components) {
-        const bool answers = component.status == HealthStatus::up || component.status == HealthStatus::degraded;
+        const bool answers = component.status == HealthStatus::ok || component.status == HealthStatus::degraded;
         const std::string where = component.endpoints.empty() && answers ? "in process" : joined(component.endpoints);
         table.row({Cell(component.component), Cell(component.type),
                    Cell(to_string(component.status), tone_of(component.status)),
                    Cell(answers ? duration(component.latency_ms / 1000) : "-"),
-                   Cell(component.message.empty() ? where : component.message,
-                        component.message.empty() ? Tone::plain : Tone::bad)});
+                   Cell(component.reason.empty() ? where : component.reason,
+                        component.reason.empty() ? Tone::plain : tone_of(component.status))});
     }
     table.print(out);
 }
@@ -167,7 +167,7 @@ void print_topology(Invocation& invocation, const json::object& metrics)
         const Tone tone = !reachable ? Tone::bad : problem.empty() ? Tone::good : Tone::warning;
         table.row({Cell(node.at("name").as_string()), Cell(node.at("role").as_string()),
                    Cell(!reachable        ? "down"
-                        : problem.empty() ? "up"
+                        : problem.empty() ? "ok"
                                           : "not used",
                         tone),
                    Cell(time(node.at("lag_ms"))), Cell(time(node.at("latency_ms"))),

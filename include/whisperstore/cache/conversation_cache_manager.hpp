@@ -98,6 +98,9 @@ public:
 
     /// What the cache has to work around now although it serves its callers; empty: nothing.
     virtual std::string get_trouble() const { return std::string(); }
+    /// What this backend tells about itself beyond its statistics, without asking a server: see docs/metrics.md. Empty
+    /// where there is nothing.
+    virtual json::object get_details() const { return json::object(); }
 
     /// "memory", "redis" or "redis_cluster".
     virtual std::string_view cache_type() const noexcept = 0;

@@ -74,6 +74,8 @@ public:
 
     std::string_view cache_type() const noexcept override { return "memory"; }
     std::vector<std::string> endpoints() const override { return {}; }
+    /// evicted_channels, expired_channels: since it was made.
+    json::object get_details() const override;
 
 private:
     class Impl;

@@ -4,11 +4,15 @@
 
 #include <whisperstore/backup/backup_config.hpp>
 #include <whisperstore/cache/cache_config.hpp>
+#include <whisperstore/config/availability.hpp>
 #include <whisperstore/config/environment_detector.hpp>
+#include <whisperstore/config/serve_config.hpp>
 #include <whisperstore/core/json.hpp>
 #include <whisperstore/database/database_config.hpp>
 #include <whisperstore/embedding/embedding_config.hpp>
 #include <whisperstore/graph/graph_database_config.hpp>
+#include <whisperstore/metrics/metrics_config.hpp>
+#include <whisperstore/metrics/trace_export_config.hpp>
 #include <whisperstore/resilience/resilience_config.hpp>
 #include <whisperstore/vector/vector_database_config.hpp>
 
@@ -29,7 +33,11 @@ struct StorageConfiguration
     std::filesystem::path embedding_model_dir = {}; ///< as EmbeddingConfig::model_dir
     EmbeddingConfig embedding = {};
     BackupConfig backup = {};
+    MetricsConfig metrics = {};
+    StorageAvailability availability = {}; ///< which of them the layer can do without
     StorageResilience resilience = {}; ///< what stands between the application and its stores
+    ServeConfig serve = {};            ///< of a MonitoringServer next to the layer
+    TraceExportConfig tracing = {};    ///< where spans of the stores' calls go
 
     /// For people and logs: secrets are `***`, URLs without their password.
     json::object to_json() const;

@@ -63,6 +63,8 @@ public:
     std::string_view database_type() const noexcept override { return "sqlite"; }
     SqlDialect dialect() const noexcept override { return SqlDialect::sqlite; }
     std::vector<std::string> endpoints() const override;
+    /// `file`: bytes, wal_bytes, checkpoints, pending_writes. Empty while it is closed.
+    json::object get_details() const override;
 
     awaitable<std::size_t> get_pool_size() override;
     awaitable<std::size_t> get_active_connections() override;

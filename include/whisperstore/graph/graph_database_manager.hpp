@@ -203,6 +203,8 @@ public:
     /// "sqlite", "neo4j" or "neo4j_cluster".
     virtual std::string_view graph_database_type() const noexcept = 0;
     virtual std::vector<std::string> endpoints() const = 0;
+    /// What this backend tells about itself without asking a server: see docs/metrics.md. Empty where there is nothing.
+    virtual json::object get_details() const { return json::object(); }
 };
 
 } // namespace whisperstore

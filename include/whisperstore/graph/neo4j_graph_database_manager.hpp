@@ -73,6 +73,8 @@ public:
     std::string_view graph_database_type() const noexcept override { return type_; }
     /// The hosts of the configuration.
     std::vector<std::string> endpoints() const override;
+    /// `nodes`: for each server its connections.
+    json::object get_details() const override;
 
 protected:
     /// `type`: "neo4j" or "neo4j_cluster".

@@ -4,8 +4,8 @@
 
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/core/json.hpp>
+#include <whisperstore/core/latency_histogram.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -19,16 +19,10 @@ struct OperationStats
     std::string operation;
     std::uint64_t calls = 0;   ///< that ended, well or not
     std::uint64_t retries = 0; ///< attempts beyond the first
-    std::chrono::nanoseconds total{0};
-    /// Calls by duration: upper bound and number, ascending, empty buckets left out. The bounds are
-    /// powers of two times 1,024 ns; the last one is open.
-    std::vector<std::pair<std::chrono::nanoseconds, std::uint64_t>> latency;
+    LatencyHistogram latency;
     std::vector<std::pair<std::string, std::uint64_t>> errors; ///< by code
 
-    double average_ms() const noexcept;
-    /// The upper bound of the bucket in which the quantile lies. \param quantile 0-1.
-    double quantile_ms(double quantile) const noexcept;
-    /// calls, retries, errors, average_ms, p50_ms, p99_ms.
+    /// calls, retries, errors, and what LatencyHistogram::to_json() tells.
     json::object to_json() const;
 };
 
@@ -49,7 +43,12 @@ struct ResilienceStats
     std::uint64_t in_flight = 0;     ///< places of the concurrency limit in use
     std::uint64_t queued = 0;        ///< calls that wait for one
     std::uint64_t queue_refused = 0; ///< calls refused because the line was full
+    std::uint64_t places = 0;        ///< of the concurrency limit; 0: there is none
+    LatencyHistogram queue_wait;     ///< of the calls that had to wait for their turn, however that ended
 
+    /// Of all operations together.
+    LatencyHistogram latency() const;
+    /// operations, circuit_breaker, concurrency_limit; the layer's own names are left to the caller.
     json::object to_json() const;
 };
 

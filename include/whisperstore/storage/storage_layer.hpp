@@ -12,6 +12,7 @@
 #include <whisperstore/database/abstract_database_adapter.hpp>
 #include <whisperstore/embedding/embedding_provider.hpp>
 #include <whisperstore/graph/graph_database_manager.hpp>
+#include <whisperstore/storage/health_report.hpp>
 #include <whisperstore/storage/text_memory.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
 
@@ -25,39 +26,9 @@
 
 namespace whisperstore {
 
-enum class HealthStatus
-{
-    up,       ///< answers
-    degraded, ///< it works, but an optional part of it does not: the graph of a layer, a server of a cluster
-    down,     ///< does not answer
-    disabled, ///< switched off by the configuration
-};
-std::string_view to_string(HealthStatus status) noexcept;
+class OtlpTraceExporter;
 
-/// One component's part of a HealthReport.
-struct ComponentHealth
-{
-    std::string component; ///< "database", "vector_database", "cache", "graph_database"
-    std::string type;      ///< "sqlite", "local_qdrant", ...
-    bool required = true;
-    HealthStatus status = HealthStatus::up;
-    double latency_ms = 0;              ///< of the probe: one small read
-    std::vector<std::string> endpoints; ///< without secrets
-    std::string message;                ///< what is wrong and what to do; empty when up
-    json::object to_json() const;
-};
-
-/// The answer of StorageLayer::health(): `down` when a required component is, `degraded` when only an
-/// optional one is, else `up`.
-struct HealthReport
-{
-    HealthStatus status = HealthStatus::up;
-    /// database, vector_database, cache, graph_database, and `backup` where backups are scheduled
-    std::vector<ComponentHealth> components;
-    json::object to_json() const;
-};
-
-/// What a StorageLayer is made of. The graph may be null: switched off, or down at the start.
+/// What a StorageLayer is made of. Those that are switched off are null; those that were down at the start are not.
 struct StorageComponents
 {
     std::shared_ptr<AbstractDatabaseAdapter> database;
@@ -66,37 +37,63 @@ struct StorageComponents
     std::shared_ptr<GraphDatabaseManager> graph;
     /// Null: callers pass vectors.
     std::shared_ptr<EmbeddingProvider> embeddings = nullptr;
+    /// Gets the last spans when the layer closes. Null: there are none.
+    std::shared_ptr<OtlpTraceExporter> traces = nullptr;
 };
+
+/// Why components are not ready; null for those that are.
+struct StorageFailures
+{
+    std::exception_ptr database = nullptr;
+    std::exception_ptr vector_database = nullptr;
+    std::exception_ptr cache = nullptr;
+    std::exception_ptr graph_database = nullptr;
+    std::exception_ptr embeddings = nullptr;
+};
+
+struct LayerStores;
+class StoreReopener;
+class MetricsRecorder;
 
 /// The storage of an assistant: database, vectors, cache and graph, from initialize_storage_layer().
 /// The application never learns which backends they are. Thread safe.
 class StorageLayer
 {
 public:
-    /// Takes components that are connected. `graph_failure` says why a configured graph is not ready,
-    /// `embedding_failure` why a configured embedding provider is not.
+    /// Takes components that are connected, but for those with a failure. Only those that the configuration disables
+    /// may be missing, and the graph. \throws StorageError invalid_argument for another one.
     StorageLayer(StorageComponents components, StorageConfiguration configuration,
-                 std::exception_ptr graph_failure = nullptr, std::exception_ptr embedding_failure = nullptr);
+                 StorageFailures failures = StorageFailures());
     /// Does not wait for the network: call close() first where that matters.
     ~StorageLayer();
     StorageLayer(const StorageLayer&) = delete;
     StorageLayer& operator=(const StorageLayer&) = delete;
 
-    AbstractDatabaseAdapter& database() const noexcept { return *components_.database; }
-    VectorDatabaseManager& vector_db() const noexcept { return *components_.vector_db; }
-    ConversationCacheManager& cache() const noexcept { return *components_.cache; }
-    /// \throws StorageError unsupported when the graph is switched off; the error it failed with when
-    /// it was down at the start (health() tries again).
+    /// \name Components
+    /// \throws StorageError `unsupported` where the component is switched off; what it failed with where it was down at
+    /// the start and has not come back yet (Availability::degrade; it is tried again in the background and by
+    /// health()). One that is lost later stays here, and its calls fail until it is back.
+    ///@{
+    AbstractDatabaseAdapter& database() const;
+    VectorDatabaseManager& vector_db() const;
+    ConversationCacheManager& cache() const;
     GraphDatabaseManager& graph() const;
-    /// Whether the graph is there to be used.
+    ///@}
+    /// \name Whether they can be asked for
+    /// Without asking the store: one that was lost later counts as there.
+    ///@{
+    bool has_database() const noexcept;
+    bool has_vector_db() const noexcept;
+    bool has_cache() const noexcept;
     bool has_graph() const noexcept;
-    /// Whether the configuration has one, even if it is down.
-    bool graph_is_configured() const noexcept { return components_.graph != nullptr; }
+    ///@}
+    /// Whether the configuration has a graph, even if it is down.
+    bool graph_is_configured() const noexcept;
 
     /// Turns texts into vectors. \throws StorageError unsupported when the configuration has none; why there is none
     /// otherwise. What takes vectors works all the same.
     EmbeddingProvider& embeddings() const;
-    bool has_embeddings() const noexcept { return components_.embeddings != nullptr; }
+    bool has_embeddings() const noexcept;
 
     /// \name Texts
     /// As TextMemory does with this layer's vector database, embeddings and `messages`.
@@ -119,10 +116,18 @@ public:
     const BackupSchedule* backup_schedule() const noexcept { return backups_.get(); }
 
     /// Secrets in the clear: show its to_json() only.
-    const StorageConfiguration& configuration() const noexcept { return configuration_; }
+    const StorageConfiguration& configuration() const noexcept;
 
-    /// Asks each component with one small read, which may take five seconds. Never throws for a
-    /// component that is down: that is in the report. A graph that was down at the start is tried again.
+    /// Begins to open what was down at the start, again and again until it is there or the layer is closed;
+    /// initialize_storage_layer() does it. \param logger hears of what came back.
+    void start_reopening(Logger logger = Logger());
+
+    /// Begins to write the metrics into `performance_metrics` where the configuration has an interval, unless the layer
+    /// only reads; close() ends it. initialize_storage_layer() does it.
+    void start_metrics(Logger logger = Logger());
+
+    /// Asks all components at once with one small read each, which may take five seconds. Never throws for a
+    /// component that is down: that is in the report. One that was down at the start is tried again.
     /// \throws StorageError closed after close(); timeout and cancelled for the caller's own limits.
     awaitable<HealthReport> health(OperationContext context = OperationContext());
 
@@ -135,17 +140,15 @@ private:
     TextMemory& texts(std::string_view operation);
     void require_open(std::string_view operation) const;
     awaitable<void> close_components();
-    awaitable<std::vector<ComponentHealth>> probe_all(OperationContext context);
-    awaitable<void> ping_graph(OperationContext context);
-    awaitable<ComponentHealth> graph_health(OperationContext context);
+    awaitable<HealthReport> look_at_all(OperationContext context);
 
-    StorageComponents components_;
-    StorageConfiguration configuration_;
+    const std::shared_ptr<LayerStores> stores_;
     const std::exception_ptr embedding_failure_;
     std::unique_ptr<BackupSchedule> backups_; // null: none are made
+    std::unique_ptr<StoreReopener> reopener_; // null: nothing was down
+    std::unique_ptr<MetricsRecorder> recorder_; // null: no history is kept
     std::unique_ptr<TextMemory> texts_;
-    mutable std::mutex mutex_; // of graph_failure_ and closed_
-    std::exception_ptr graph_failure_;
+    mutable std::mutex mutex_; // of closed_
     bool closed_ = false;
 };
 

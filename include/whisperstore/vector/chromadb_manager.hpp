@@ -86,6 +86,8 @@ public:
 
     std::string_view vector_database_type() const noexcept override;
     std::vector<std::string> endpoints() const override;
+    /// `nodes`: for each server its connections, traffic and circuit breaker.
+    json::object get_details() const override;
 
     awaitable<std::uint64_t> get_total_documents() override;
     awaitable<std::size_t> get_collections_count() override;

@@ -115,6 +115,8 @@ struct CollectionStats
     std::string distance_metric;
     std::uint64_t disk_bytes = 0;   ///< 0 where the backend does not tell
     std::uint64_t memory_bytes = 0; ///< of vectors and indexes; 0 where the backend does not tell
+    /// "none" (every document is compared), "ready", "building", or "failed"; empty where the backend does not tell.
+    std::string index_state;
     /// Why the last work on the index in the background failed (searches may be slower, nothing is missing); empty
     /// when it did not, or where the backend does not tell.
     std::string index_failure;
@@ -252,6 +254,9 @@ public:
     virtual awaitable<std::size_t> get_collections_count() = 0;
     virtual awaitable<double> get_avg_search_time() = 0;
     virtual awaitable<double> get_cache_hit_rate() = 0;
+    /// What this backend tells about itself beyond its statistics, without asking a server: see docs/metrics.md. Empty
+    /// where there is nothing.
+    virtual json::object get_details() const { return json::object(); }
     ///@}
 };
 

@@ -100,6 +100,12 @@ std::shared_ptr<bolt::Driver> GraphDatabase::driver() const
     return driver_;
 }
 
+std::vector<bolt::ConnectionCounts> GraphDatabase::connections() const
+{
+    const std::lock_guard lock(mutex_);
+    return driver_ ? driver_->connections() : std::vector<bolt::ConnectionCounts>();
+}
+
 // ---- opening and closing
 
 awaitable<void> GraphDatabase::open(OperationContext context)

@@ -28,6 +28,8 @@ public:
     awaitable<void> open(OperationContext context);
     awaitable<void> close();
     const std::vector<std::string>& endpoints() const noexcept { return endpoints_; }
+    /// None while it is closed.
+    std::vector<bolt::ConnectionCounts> connections() const;
 
     awaitable<void> put_nodes(std::vector<GraphNode> nodes, OperationContext context);
     awaitable<void> put_edges(std::vector<Relationship> relationships, OperationContext context);

@@ -158,6 +158,22 @@ awaitable<void> Neo4jGraphDatabaseManager::ping(OperationContext context)
     co_await graph::renamed(type_, operation, database->touch(std::move(context)));
 }
 
+json::object Neo4jGraphDatabaseManager::get_details() const
+{
+    json::array nodes;
+    for (const bolt::ConnectionCounts& counts : database_->connections()) {
+        json::object one;
+        one["name"] = counts.address.to_string();
+        one["connections"] = counts.in_use + counts.idle;
+        one["in_use"] = counts.in_use;
+        one["waiting"] = counts.waiting;
+        nodes.emplace_back(std::move(one));
+    }
+    json::object out;
+    out["nodes"] = std::move(nodes);
+    return out;
+}
+
 std::vector<std::string> Neo4jGraphDatabaseManager::endpoints() const { return database_->endpoints(); }
 
 } // namespace whisperstore

@@ -33,17 +33,20 @@ private:
 class Call::Noting
 {
 public:
-    Noting(Call& call, const ExchangeReport& report) noexcept : call_(call), report_(report) {}
+    Noting(Call& call, Node& node, const ExchangeReport& report) noexcept : call_(call), node_(node), report_(report) {}
     ~Noting()
     {
         call_.wrote_ = call_.wrote_ || report_.wrote;
         call_.delivered_ = call_.delivered_ || report_.delivered;
+        node_.sent_bytes.fetch_add(report_.sent_bytes, std::memory_order_relaxed);
+        node_.received_bytes.fetch_add(report_.received_bytes, std::memory_order_relaxed);
     }
     Noting(const Noting&) = delete;
     Noting& operator=(const Noting&) = delete;
 
 private:
     Call& call_;
+    Node& node_;
     const ExchangeReport& report_;
 };
 
@@ -119,7 +122,7 @@ awaitable<Response> Call::attempt_on(Node& node, Lease& lease, std::optional<Res
     std::optional<OpenAttempts::Entry> abandonable;
     if (!config_.health_target.empty() && request_.effect != Effect::write)
         abandonable.emplace(node.attempts, stream->abandoner());
-    const Noting noting(*this, report);
+    const Noting noting(*this, node, report);
     const ExchangeLimits limits{limit, deadline};
     Response response = co_await exchange(*stream, request_, node.frame, sink_, limits, report);
     if (report.reusable)

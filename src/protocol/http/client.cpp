@@ -277,8 +277,27 @@ std::vector<NodeHealth> Client::health() const
     for (const auto& node : state_->nodes)
         all.push_back(NodeHealth{node->address, node->breaker.snapshot(), node->pool->stats(),
                                  node->under_way.load(std::memory_order_relaxed),
-                                 node->served.load(std::memory_order_relaxed)});
+                                 node->served.load(std::memory_order_relaxed),
+                                 node->sent_bytes.load(std::memory_order_relaxed),
+                                 node->received_bytes.load(std::memory_order_relaxed)});
     return all;
+}
+
+json::array to_json(const std::vector<NodeHealth>& nodes)
+{
+    json::array out;
+    for (const NodeHealth& node : nodes) {
+        json::object one;
+        one["name"] = node.node.to_string();
+        one["circuit"] = to_string(node.circuit.state);
+        one["connections"] = node.pool.in_use + node.pool.resting;
+        one["in_use"] = node.pool.in_use;
+        one["waiting"] = node.pool.waiting;
+        one["sent_bytes"] = node.sent_bytes;
+        one["received_bytes"] = node.received_bytes;
+        out.emplace_back(std::move(one));
+    }
+    return out;
 }
 
 } // namespace whisperstore::http

@@ -7,6 +7,7 @@
 
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/connection_url.hpp>
+#include <whisperstore/core/json.hpp>
 #include <whisperstore/core/error.hpp>
 #include <whisperstore/core/operation_context.hpp>
 #include <whisperstore/core/tls_config.hpp>
@@ -56,7 +57,11 @@ struct NodeHealth
     PoolStats pool;
     std::uint64_t under_way = 0; ///< calls now
     std::uint64_t served = 0;    ///< calls it answered so far
+    std::uint64_t sent_bytes = 0;
+    std::uint64_t received_bytes = 0;
 };
+/// `nodes` of the details of a store (docs/metrics.md).
+json::array to_json(const std::vector<NodeHealth>& nodes);
 
 /// Sends requests to the healthiest nodes, each to the one with the fewest calls under way, in turns among equals.
 ///

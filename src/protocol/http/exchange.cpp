@@ -209,11 +209,13 @@ enum class Progress
 };
 
 /// Reads what is there.
-awaitable<Progress> read_available(Stream& stream, Incoming& incoming, Time deadline)
+awaitable<Progress> read_available(Stream& stream, Incoming& incoming, Time deadline, ExchangeReport& report)
 {
     for (int step = 1; !incoming.done(); ++step) {
+        const std::size_t unread = incoming.input().size();
         switch (stream.read_some(incoming.input())) {
         case Stream::Read::data:
+            report.received_bytes += incoming.input().size() - unread;
             co_await incoming.take();
             break;
         case Stream::Read::nothing:
@@ -243,9 +245,10 @@ awaitable<bool> send(Stream& stream, Outgoing& outgoing, Incoming& incoming, Tim
         const std::size_t sent = stream.write_some(outgoing.pending());
         outgoing.sent(sent);
         report.wrote = report.wrote || sent > 0;
+        report.sent_bytes += sent;
         if (sent == 0) {
             co_await stream.wait(true, true, deadline);
-            const Progress progress = co_await read_available(stream, incoming, deadline);
+            const Progress progress = co_await read_available(stream, incoming, deadline, report);
             if (progress != Progress::waiting || incoming.head_done())
                 co_return false;
         } else if (step % steps_between_pauses == 0) {
@@ -277,7 +280,7 @@ awaitable<Response> exchange(Stream& stream, const Request& request, const Reque
     Progress progress = incoming.done() ? Progress::done : Progress::waiting;
     try {
         while (progress == Progress::waiting) {
-            progress = co_await read_available(stream, incoming, limits.deadline);
+            progress = co_await read_available(stream, incoming, limits.deadline, report);
             if (progress == Progress::waiting && write_failure)
                 throw Failure(*write_failure);
             if (progress == Progress::waiting)

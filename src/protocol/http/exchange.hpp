@@ -6,6 +6,7 @@
 #include "protocol/http/stream.hpp"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace whisperstore::http {
 
@@ -16,6 +17,8 @@ struct ExchangeReport
     bool answered = false;  ///< something of the answer came
     bool delivered = false; ///< something of the body went to the sink
     bool reusable = false;  ///< the connection is clean
+    std::uint64_t sent_bytes = 0;     ///< without those of TLS
+    std::uint64_t received_bytes = 0; ///< the same
 };
 
 struct ExchangeLimits

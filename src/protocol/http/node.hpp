@@ -60,6 +60,8 @@ struct Node
     const std::shared_ptr<ConnectionPool> pool;
     std::atomic<std::uint64_t> under_way{0}; ///< calls, those in line for a connection included
     std::atomic<std::uint64_t> served{0};    ///< calls that were answered
+    std::atomic<std::uint64_t> sent_bytes{0};
+    std::atomic<std::uint64_t> received_bytes{0};
     OpenAttempts attempts;
 };
 

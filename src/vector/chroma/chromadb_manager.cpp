@@ -133,6 +133,14 @@ awaitable<void> ChromaDBManager::restore_collections(std::filesystem::path backu
 std::string_view ChromaDBManager::vector_database_type() const noexcept { return store_->backend(); }
 std::vector<std::string> ChromaDBManager::endpoints() const { return store_->endpoints(); }
 
+json::object ChromaDBManager::get_details() const
+{
+    json::object out;
+    if (json::array nodes = store_->nodes(); !nodes.empty())
+        out["nodes"] = std::move(nodes);
+    return out;
+}
+
 awaitable<std::uint64_t> ChromaDBManager::get_total_documents()
 {
     const auto store = store_;

@@ -93,6 +93,7 @@ public:
 
     std::string_view backend() const noexcept override { return backend_; }
     std::vector<std::string> endpoints() const override { return current()->endpoints(); }
+    json::array nodes() const override { return http::to_json(current()->health()); }
     std::string advice() const override
     {
         return "start a server with: chroma run --path FOLDER --port " + std::to_string(*config_.nodes.front().port);

@@ -5,6 +5,7 @@
 
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/error.hpp>
+#include <whisperstore/core/json.hpp>
 #include <whisperstore/core/operation_context.hpp>
 #include <whisperstore/vector/vector_database_config.hpp>
 
@@ -37,6 +38,8 @@ public:
     /// Named in errors: "http_chromadb".
     virtual std::string_view backend() const noexcept = 0;
     virtual std::vector<std::string> endpoints() const = 0;
+    /// As http::to_json has them; none of a child of ours.
+    virtual json::array nodes() const { return json::array(); }
     /// Whether nobody else uses the store while this is open.
     virtual bool exclusive() const noexcept { return false; }
     /// What somebody may do who cannot reach it.

@@ -63,6 +63,7 @@ public:
 
     std::string_view backend() const noexcept { return api_->server().backend(); }
     std::vector<std::string> endpoints() const { return api_->server().endpoints(); }
+    json::array nodes() const { return api_->server().nodes(); }
 
 private:
     using Found = std::shared_ptr<const Collection>;

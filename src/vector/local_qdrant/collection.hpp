@@ -56,6 +56,14 @@ public:
     /// Bytes in memory, estimated.
     std::uint64_t memory() const { return index_->get()->memory(); }
     /// Why the last graph or its file failed; empty when it did not.
+    /// "none", "ready", "building" or "failed".
+    std::string index_state() const
+    {
+        return graphs_->busy()                    ? "building"
+               : !graphs_->last_failure().empty() ? "failed"
+               : index_->get()->has_graphs()      ? "ready"
+                                                  : "none";
+    }
     std::string index_failure() const { return graphs_->last_failure(); }
 
     /// Ends after running work; later operations are `closed`. Blocks.

@@ -293,6 +293,7 @@ awaitable<CollectionStats> LocalQdrantManager::get_collection_stats(std::string 
         stats.embedding_dimension = found->config().embedding_dimension;
         stats.distance_metric = found->config().distance_metric;
         stats.memory_bytes = found->memory();
+        stats.index_state = found->index_state();
         stats.index_failure = found->index_failure();
         return found->count(Filter(), context);
     };

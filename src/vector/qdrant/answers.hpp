@@ -49,6 +49,7 @@ struct CollectionInfo
     std::string distance;
     bool has_words = false;    ///< the sparse vector of words
     std::string index_failure; ///< what the optimizer says
+    std::string index_state;   ///< as CollectionStats has it; empty where the server does not tell
 };
 /// Of GET /collections/X. Throws StorageError unsupported for one with several dense vectors, or none.
 CollectionInfo parse_collection(std::string_view body);

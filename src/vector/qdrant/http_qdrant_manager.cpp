@@ -380,6 +380,7 @@ awaitable<CollectionStats> HTTPQdrantManager::get_collection_stats(std::string c
         stats.name = collection;
         stats.embedding_dimension = found.config.embedding_dimension;
         stats.distance_metric = found.config.distance_metric;
+        stats.index_state = found.info.index_state;
         stats.index_failure = found.info.index_failure;
         stats.document_count = co_await qdrant::count(*store, collection, Filter(), std::move(context));
         co_return stats;
@@ -444,6 +445,13 @@ awaitable<std::vector<QdrantSnapshot>> HTTPQdrantManager::create_snapshots(Opera
 
 std::string_view HTTPQdrantManager::vector_database_type() const noexcept { return store_->backend(); }
 std::vector<std::string> HTTPQdrantManager::endpoints() const { return store_->server.client()->endpoints(); }
+
+json::object HTTPQdrantManager::get_details() const
+{
+    json::object out;
+    out["nodes"] = http::to_json(store_->server.client()->health());
+    return out;
+}
 
 awaitable<std::uint64_t> HTTPQdrantManager::get_total_documents()
 {

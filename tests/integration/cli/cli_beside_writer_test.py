@@ -25,7 +25,7 @@ class BesideAWriter(CommandTest):
 
     def test_reading_goes_on(self):
         self.assertIsNone(self.writer.poll(), "the writer was too fast: it needs more messages")
-        self.assertEqual(self.json("status")["status"], "up")
+        self.assertEqual(self.json("status")["status"], "ok")
         self.assertEqual(len(self.json("context", "lounge", "--limit", "5")), 5)
         self.assertEqual(len(self.json("recall", "--vectors", QUESTION_VECTORS, "--row", "0")), 10)
         self.assertEqual(len(self.json("connected", "mira")), 36)

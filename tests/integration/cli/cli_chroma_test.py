@@ -102,7 +102,7 @@ class Commands(ChromaTest):
         status = self.json("status")
         vectors = status["components"][1]
         self.assertEqual((vectors["type"], vectors["endpoints"], vectors["status"]),
-                         ("http_chromadb", [f"127.0.0.1:{self.port}"], "up"))
+                         ("http_chromadb", [f"127.0.0.1:{self.port}"], "ok"))
         self.assertEqual(status["metrics"]["vector_database"]["total_documents"], 215)
 
     def test_a_backup_moves_to_a_laptop_and_back(self):

@@ -67,7 +67,7 @@ class Commands(PostgresqlTest):
     def test_status_shows_the_server(self):
         self.import_sample()
         status = self.json("status")
-        self.assertEqual(status["status"], "up")
+        self.assertEqual(status["status"], "ok")
         database = status["components"][0]
         self.assertEqual((database["type"], database["endpoints"]), ("postgresql", [self.endpoint()]))
         self.assertEqual(status["rows"]["messages"], 215)
@@ -192,7 +192,7 @@ class Cluster(PostgresqlTest):
         self.assertEqual(self.scalar("SELECT count(*) FROM messages"), 215)
         self.text("sql", "INSERT INTO users (user_id, username) VALUES ('new', 'New')")
         status = self.json("status")
-        self.assertEqual(status["status"], "up")
+        self.assertEqual(status["status"], "ok")
         topology = status["metrics"]["database"]["extended"]["topology"]
         self.assertEqual(topology["writer"], self.endpoint())
         self.assertEqual({node["role"] for node in topology["nodes"]}, {"primary", "replica"})

@@ -84,7 +84,7 @@ class Commands(QdrantTest):
         status = self.json("status")
         vectors = status["components"][1]
         self.assertEqual((vectors["type"], vectors["endpoints"], vectors["status"]),
-                         ("http_qdrant", [f"127.0.0.1:{self.ports[0]}"], "up"))
+                         ("http_qdrant", [f"127.0.0.1:{self.ports[0]}"], "ok"))
         self.assertEqual(status["metrics"]["vector_database"]["total_documents"], 215)
         self.use_cluster()
         self.assertRegex(self.text("status"), rf"distributed_qdrant +up .* 127\.0\.0\.1:{self.ports[0]}")

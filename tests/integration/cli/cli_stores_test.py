@@ -60,7 +60,7 @@ class Status(CommandTest):
     def test_health_contents_and_metrics_of_each_component(self):
         self.import_sample()
         status = self.json("status")
-        self.assertEqual(status["status"], "up")
+        self.assertEqual(status["status"], "ok")
         self.assertEqual([part["component"] for part in status["components"]],
                          ["database", "vector_database", "cache", "graph_database"])
         self.assertEqual(status["rows"]["messages"], 215)

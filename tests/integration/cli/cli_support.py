@@ -34,7 +34,7 @@ def sample_questions():
 
 def clean_environment():
     """The environment without settings of whoever runs the tests."""
-    prefixes = ("WHISPERENGINE_", "POSTGRES_", "QDRANT_", "CHROMADB_", "REDIS_", "NEO4J_", "DATABASE_URL", "NO_COLOR")
+    prefixes = ("WHISPERENGINE_", "POSTGRES_", "QDRANT_", "CHROMADB_", "REDIS_", "NEO4J_", "OTEL_", "DATABASE_URL", "NO_COLOR")
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 
 
