@@ -22,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t statements_kept = 512;
 // A cancel request may reach the server before the statement it is for: it is sent again, and in the end we go.
+// Each is a connection of its own, so a server that is slow gets fewer and fewer.
 constexpr auto cancel_again = std::chrono::milliseconds(100);
 constexpr auto cancel_grace = std::chrono::seconds(2);
 
@@ -563,8 +564,7 @@ void Connection::watch_abort()
     {
         std::shared_ptr<Connection> connection;
         asio::steady_timer timer;
-        std::shared_ptr<Request> stopping = nullptr;
-        Clock::time_point since{};
+        Stopping stopping = {};
     };
     auto state = std::make_shared<Watch>(Watch{shared_from_this(), asio::steady_timer(background()->executor())});
     struct Tick
@@ -572,7 +572,7 @@ void Connection::watch_abort()
         std::shared_ptr<Watch> state;
         void operator()(const boost::system::error_code& error)
         {
-            if (error || !state->connection->look_after_aborted(state->stopping, state->since))
+            if (error || !state->connection->look_after_aborted(state->stopping))
                 return;
             state->timer.expires_after(cancel_again);
             state->timer.async_wait(Tick{state});
@@ -606,7 +606,7 @@ void Connection::give_up_behind(Ended& ended)
     held_.erase(not_sent, held_.end());
 }
 
-bool Connection::look_after_aborted(std::shared_ptr<Request>& stopping, Clock::time_point& since)
+bool Connection::look_after_aborted(Stopping& stopping)
 {
     Ended ended;
     bool goes_on = true;
@@ -620,14 +620,15 @@ bool Connection::look_after_aborted(std::shared_ptr<Request>& stopping, Clock::t
         } else {
             give_up_behind(ended);
             if (!pipeline_.empty() && is_watched(pipeline_.front())) {
-                if (stopping != pipeline_.front()) {
-                    stopping = pipeline_.front();
-                    since = Clock::now();
-                }
-                if (Clock::now() - since >= cancel_grace) {
+                const Clock::time_point now = Clock::now();
+                if (stopping.request != pipeline_.front())
+                    stopping = Stopping{pipeline_.front(), now, now, cancel_again};
+                if (now - stopping.since >= cancel_grace) {
                     break_off(Broken{"the server did not answer", {}}, ended);
                     goes_on = false;
-                } else {
+                } else if (now >= stopping.next_cancel) {
+                    stopping.pause *= 2;
+                    stopping.next_cancel = now + stopping.pause;
                     stop_first();
                 }
             }

@@ -149,7 +149,15 @@ private:
     void cancelled();
     void watch_abort();
     void give_up_behind(Ended& ended);
-    bool look_after_aborted(std::shared_ptr<Request>& stopping, std::chrono::steady_clock::time_point& since);
+    /// Whom the server is asked to stop, since when, and when it is asked again.
+    struct Stopping
+    {
+        std::shared_ptr<Request> request = nullptr;
+        std::chrono::steady_clock::time_point since = {};
+        std::chrono::steady_clock::time_point next_cancel = {};
+        std::chrono::steady_clock::duration pause = {};
+    };
+    bool look_after_aborted(Stopping& stopping);
     void after(Ended ended, const void* here) noexcept;
 
     const Surroundings surroundings_;

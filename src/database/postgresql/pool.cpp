@@ -25,6 +25,10 @@ constexpr auto write_patience = std::chrono::milliseconds(10);
 constexpr std::size_t most_depth = 64;
 // After a connection could not be opened beside others that stand.
 constexpr auto pause_after_failure = std::chrono::milliseconds(500);
+// A connection that takes longer to open is not counted on, so that those who come after the network was silent need
+// not wait for what got lost then. So many of them may be there beside the others.
+constexpr auto opening_patience = std::chrono::seconds(1);
+constexpr std::size_t most_given_up = 10;
 
 StorageError disconnected() { return StorageError(StorageErrc::closed, "the adapter was disconnected"); }
 
@@ -170,19 +174,24 @@ std::shared_ptr<Connection> Pool::choose(const Request& request, Decision& decis
         best = member.connection;
     }
     // What may be long waits for a connection of its own as long as the pool grows.
-    if (sharing == Request::Sharing::alone && (opening_ + wanted_ > 0))
+    if (sharing == Request::Sharing::alone && (coming() + wanted_ > 0))
         return nullptr;
     return best;
 }
 
 void Pool::want_more(Decision& decision)
 {
-    if (members_.size() + opening_ + decision.opens >= surroundings_.options->pool_size || closed_)
+    const std::size_t pool_size = surroundings_.options->pool_size;
+    const std::size_t counted_on = coming() + decision.opens;
+    if (closed_ || members_.size() + counted_on >= pool_size ||
+        members_.size() + opening_.size() + decision.opens >= pool_size + most_given_up)
         return;
-    if (!members_.empty() && Clock::now() < no_more_until_)
+    // Where one has just failed, others that are coming decide what becomes of the line: with a new one for each that
+    // fails it would wait, and a server that refuses be asked, without an end.
+    if ((!members_.empty() || counted_on > 0) && Clock::now() < no_more_until_)
         return;
     // One for each in line that has none coming.
-    if (opening_ + decision.opens >= std::max<std::size_t>(line_.size(), 1))
+    if (counted_on >= std::max<std::size_t>(line_.size(), 1))
         return;
     ++decision.opens;
     wanted_ = decision.opens;
@@ -231,11 +240,13 @@ void Pool::serve_line(Decision& decision)
             decision.leases.emplace_back(std::move(connection), std::move(wants));
         }
     }
-    opening_ += decision.opens;
+    decision.now = Clock::now();
+    for (std::size_t i = 0; i < decision.opens; ++i)
+        opening_.insert(decision.now);
     wanted_ = 0;
     if (closed_) {
         const auto busy = [](const Member& member) { return member.leased || member.depth() > 0; };
-        decision.closed = opening_ == 0 && std::none_of(members_.begin(), members_.end(), busy);
+        decision.closed = coming() == 0 && std::none_of(members_.begin(), members_.end(), busy);
     }
 }
 
@@ -243,7 +254,7 @@ void Pool::carry_out(Decision decision)
 {
     while (true) {
         for (std::size_t i = 0; i < decision.opens; ++i)
-            open_one();
+            open_one(decision.now);
         for (const auto& [job, error] : decision.refusals)
             if (job->begin() || job->is_running()) // else it was aborted in line, and told
                 job->complete(error);
@@ -301,41 +312,51 @@ void Pool::give_back(const std::shared_ptr<Connection>& connection) noexcept
     changed();
 }
 
-void Pool::open_one()
+std::size_t Pool::coming() const
+{
+    const auto first = opening_.upper_bound(Clock::now() - opening_patience);
+    return static_cast<std::size_t>(std::distance(first, opening_.end()));
+}
+
+void Pool::open_one(Clock::time_point since)
 {
     auto self = shared_from_this();
     auto work = Connection::open(surroundings_);
     asio::co_spawn(surroundings_.background->executor(), std::move(work),
-                   [self](std::exception_ptr error, std::shared_ptr<Connection> connection) {
+                   [self, since](std::exception_ptr error, std::shared_ptr<Connection> connection) {
                        if (error)
-                           self->not_opened(std::move(error));
+                           self->not_opened(since, std::move(error));
                        else
-                           self->opened(connection);
+                           self->opened(since, connection);
                    });
 }
 
-void Pool::opened(const std::shared_ptr<Connection>& connection)
+void Pool::opened(Clock::time_point since, const std::shared_ptr<Connection>& connection)
 {
     connection->set_pool(shared_from_this());
+    bool is_needed = false;
     {
         const std::lock_guard lock(mutex_);
-        --opening_;
+        opening_.erase(opening_.find(since));
         ++opened_;
-        if (!closed_)
+        is_needed = !closed_ && members_.size() < surroundings_.options->pool_size;
+        if (is_needed)
             members_.push_back(Member{connection});
     }
+    if (!is_needed)
+        connection->close("others were opened meanwhile");
     changed();
 }
 
-void Pool::not_opened(std::exception_ptr error)
+void Pool::not_opened(Clock::time_point since, std::exception_ptr error)
 {
     Decision decision;
     {
         const std::lock_guard lock(mutex_);
-        --opening_;
+        opening_.erase(opening_.find(since));
         no_more_until_ = Clock::now() + pause_after_failure;
         // Where others stand the line waits for them.
-        if (members_.empty() && opening_ == 0)
+        if (members_.empty() && coming() == 0)
             for (const auto& job : std::exchange(line_, {}))
                 decision.refusals.emplace_back(job, error);
         serve_line(decision);
@@ -390,7 +411,7 @@ PoolStats Pool::stats() const
         stats.leased += member.leased ? 1 : 0;
         stats.busy += member.leased || member.connection->depth() > 0 ? 1 : 0;
     }
-    stats.opening = opening_;
+    stats.opening = opening_.size();
     stats.waiting = line_.size();
     stats.opened = opened_;
     stats.lost = lost_;

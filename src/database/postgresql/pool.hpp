@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace whisperstore::postgresql {
@@ -94,6 +95,7 @@ private:
         std::vector<std::pair<std::shared_ptr<Job>, std::exception_ptr>> refusals;
         std::vector<std::shared_ptr<Connection>> gone;
         std::size_t opens = 0;
+        std::chrono::steady_clock::time_point now{}; // of the opens
         bool closed = false;
     };
 
@@ -105,15 +107,17 @@ private:
     void sweep(Decision& decision);
     void want_more(Decision& decision);
     void carry_out(Decision decision);
-    void open_one();
-    void opened(const std::shared_ptr<Connection>& connection);
-    void not_opened(std::exception_ptr error);
+    void open_one(std::chrono::steady_clock::time_point since);
+    /// Connections that are coming and may be counted on: not those that the server has left waiting.
+    std::size_t coming() const;
+    void opened(std::chrono::steady_clock::time_point since, const std::shared_ptr<Connection>& connection);
+    void not_opened(std::chrono::steady_clock::time_point since, std::exception_ptr error);
 
     const Surroundings surroundings_;
     mutable std::mutex mutex_;
     std::vector<Member> members_;
-    std::size_t opening_ = 0;
-    std::size_t wanted_ = 0; // in this decision
+    std::multiset<std::chrono::steady_clock::time_point> opening_; // since when, each connection that is coming
+    std::size_t wanted_ = 0;                                       // in this decision
     Line line_;
     std::vector<std::shared_ptr<Job>> closing_; // who waits for the end
     std::chrono::steady_clock::time_point no_more_until_{};

@@ -99,6 +99,15 @@ void FaultyStore::end()
     heal();
 }
 
+void FaultyStore::end_with_answers_after(Milliseconds delay)
+{
+    end();
+    ChaosRule rule;
+    rule.answer_delay = delay;
+    for (const auto& proxy : proxies_)
+        proxy->set_rule(rule);
+}
+
 void FaultyStore::flap()
 {
     while (flapping_) {

@@ -58,6 +58,8 @@ public:
     void begin(Fault fault);
     /// Nothing is harmed any more.
     void end();
+    /// Instead: answers come, a little later than usual.
+    void end_with_answers_after(Milliseconds delay);
 
 private:
     void harm(Fault fault);

@@ -304,6 +304,68 @@ TEST(PostgresqlChaosBeyond, AServerThatRefusesIsUnavailableAndFoundAgain)
     run(db->disconnect());
 }
 
+// Seen as soon as several waited: for each connection that failed the next one was opened, and nobody was told.
+TEST(PostgresqlChaosBeyond, AServerThatRefusesIsAskedNoMoreOftenThanThereAreCallers)
+{
+    const TestDatabase database;
+    ChaosProxy proxy(static_cast<std::uint16_t>(*PostgresqlServers::get().primary().hosts.front().port));
+    const auto db = connected(PostgresqlServers::get().url(proxy.port(), database.name()), 4);
+    ChaosRule rule;
+    rule.refuse = true;
+    proxy.set_rule(rule);
+    proxy.cut_all();
+    EXPECT_STORAGE_ERROR(run(db->execute_query("SELECT 1")), unavailable); // the broken connection is noticed
+    const std::size_t before = proxy.accepted();
+    std::vector<std::future<QueryResult>> calls;
+    for (int i = 0; i < 32; ++i)
+        calls.push_back(
+            start(db->execute_query("SELECT 1", Parameters(), OperationContext::within(std::chrono::seconds(10)))));
+    for (auto& call : calls)
+        EXPECT_STORAGE_ERROR(wait(std::move(call)), unavailable);
+    EXPECT_LE(proxy.accepted() - before, 32U);
+    run(db->disconnect());
+}
+
+// What began while the network was silent gets no answer, and is given up after ten seconds only.
+TEST(PostgresqlChaosBeyond, AConnectionThatIsLateInOpeningKeepsNobodyWaiting)
+{
+    const TestDatabase database;
+    ChaosProxy proxy(static_cast<std::uint16_t>(*PostgresqlServers::get().primary().hosts.front().port));
+    const auto db = connected(PostgresqlServers::get().url(proxy.port(), database.name()), 1);
+    ChaosRule silent;
+    silent.cut_request_at = 0;
+    silent.cut_answer_at = 0;
+    silent.cut = ChaosRule::Cut::black_hole;
+    proxy.set_rule(silent);
+    proxy.cut_all();
+    const auto read = [&](milliseconds limit) {
+        return run(db->execute_query("SELECT 1 AS v", Parameters(), OperationContext::within(limit)));
+    };
+    EXPECT_TRUE(eventually([&] { // first the connection that is cut is noticed
+        return error_of([&] { read(milliseconds(1200)); }).errc() == StorageErrc::timeout;
+    }));
+    proxy.clear();
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(read(milliseconds(5000)).rows[0]["v"], 1);
+    run(db->disconnect());
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+}
+
+// Each request to cancel is a connection of its own.
+TEST(PostgresqlChaosBeyond, ASilentServerIsAskedToStopLessAndLess)
+{
+    const TestDatabase database;
+    ChaosProxy proxy(static_cast<std::uint16_t>(*PostgresqlServers::get().primary().hosts.front().port));
+    const auto db = connected(PostgresqlServers::get().url(proxy.port(), database.name()), 1);
+    fall_silent(proxy);
+    const std::size_t before = proxy.accepted();
+    const OperationContext soon = OperationContext::within(milliseconds(50));
+    EXPECT_STORAGE_ERROR(run(db->execute_query("SELECT pg_sleep(0)", Parameters(), soon)), timeout);
+    EXPECT_GE(proxy.accepted() - before, 2U);
+    EXPECT_LE(proxy.accepted() - before, 7U); // they were twenty
+    run(db->disconnect());
+}
+
 } // namespace
 
 } // namespace whisperstore::test
