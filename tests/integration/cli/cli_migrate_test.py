@@ -12,7 +12,8 @@ import unittest
 import urllib.request
 import uuid
 
-from cli_support import CONVERSATION, CONVERSATION_VECTORS, EXISTS, INTERRUPTED, LIMIT, NOT_FOUND, USAGE, CommandTest
+from cli_support import (CONVERSATION, CONVERSATION_VECTORS, DONE, EXISTS, INTERRUPTED, LIMIT, NOT_FOUND, USAGE,
+                         CommandTest, complaints, events_of)
 
 
 def started(name):
@@ -65,11 +66,13 @@ class MigrateTest(CommandTest):
 
     def events(self, *arguments):
         """The events of a migration that works: those of progress, and the reports."""
-        lines = [json.loads(line) for line in self.text("--json", "migrate", *arguments).splitlines()]
-        progress = [line for line in lines if line["event"] == "progress"]
-        reports = {line["component"]: line for line in lines if line["event"] == "done"}
-        self.assertEqual(len(progress) + len(reports), len(lines))
-        return progress, reports
+        result = self.run_command("--json", "migrate", *arguments)
+        self.assertEqual(result.returncode, DONE, result.stderr)
+        self.assertEqual(complaints(result.stderr), "")
+        told = events_of(result.stderr)
+        reports = json.loads(result.stdout)
+        self.assertEqual(len([event for event in told if event["event"] == "done"]), len(reports))
+        return [event for event in told if event["event"] == "progress"], {one["component"]: one for one in reports}
 
     @staticmethod
     def hashes(report):
@@ -131,6 +134,21 @@ class Targets(MigrateTest):
         self.assertIn("user_memories", text)
         self.assertFalse(self.events("vectors", "--to", self.server)[1]["vector_db"]["already_there"])
 
+    def test_a_plan_makes_no_files(self):
+        self.import_sample()
+        before = sorted(self.folder.rglob("*"))
+        for layer in ("database", "vectors", "graph"):
+            text = self.text("migrate", layer, "--to", "new/place/", "--dry-run")
+            self.assertIn(f"Would move the {layer}", text)
+        self.text("migrate", "database", "--to", f"sqlite:///{self.folder / 'new.db'}", "--dry-run")
+        self.assertEqual(sorted(self.folder.rglob("*")), before)
+        # Where there is something it is looked at.
+        self.events("all", "--to", "old/")
+        held = sorted((self.folder / "old").rglob("*"))
+        self.assertTrue(self.events("database", "--to", "old/", "--dry-run")[1]["database"]["already_there"])
+        self.assertTrue(self.events("vectors", "--to", "old/", "--dry-run")[1]["vector_db"]["already_there"])
+        self.assertEqual(sorted((self.folder / "old").rglob("*")), held)
+
     def test_a_target_with_something_else_is_refused_merged_or_replaced(self):
         self.import_sample()
         self.text("--data-dir", "other", "init")
@@ -164,7 +182,7 @@ class Interrupted(MigrateTest):
         messages, vectors = self.write_messages(4000)
         self.text("import", messages, "--embeddings", vectors)
         process = self.start("--json", "migrate", "vectors", "--to", self.server)
-        for line in process.stdout:
+        for line in process.stderr:
             event = json.loads(line)
             if event["phase"] == "copy" and event["rows"] > 0:
                 break
