@@ -82,8 +82,8 @@ const std::vector<std::string_view> cache_keys{"cache_hit_rate", "cached_channel
 
 /// One store's document into `out`, whatever becomes of it.
 template <typename Store>
-awaitable<void> collect(json::object& out, awaitable<json::object> work, const std::function<Store&()>& store,
-                        std::string_view type_key, const std::vector<std::string_view>& keys, OperationContext context)
+awaitable<void> collect(json::object& out, awaitable<json::object> work, std::function<Store&()> store,
+                        std::string_view type_key, std::vector<std::string_view> keys, OperationContext context)
 {
     std::optional<StorageError> failure;
     try {
