@@ -212,8 +212,8 @@ awaitable<void> check_backups(const StorageConfiguration& configuration, Finding
         if (error.errc() != StorageErrc::not_found) // no folder, no backup yet
             throw;
     }
-    const auto whole = std::find_if(backups.begin(), backups.end(),
-                                    [](const ListedBackup& backup) { return backup.damage.empty(); });
+    const auto whole =
+        std::find_if(backups.begin(), backups.end(), [](const ListedBackup& backup) { return backup.damage.empty(); });
     const std::string action = "Run \"whisperstore backup create\", and see that the application runs";
     if (whole == backups.end()) {
         findings.warning("backups", "there is none in " + configuration.backup.folder.string(), action);
