@@ -61,7 +61,7 @@ StorageComponents create_components(const StorageConfiguration& configuration,
     StorageComponents components;
     std::shared_ptr<AbstractDatabaseAdapter> database;
     if (availability.database != Availability::disabled) {
-        database = StorageManagerFactory::create_database_manager(configuration.database, std::move(logger));
+        database = StorageManagerFactory::create_database_manager(configuration.database, logger);
         components.database = decorate(database, resilience.database, observer);
     }
     if (availability.vector_database != Availability::disabled)
@@ -72,7 +72,7 @@ StorageComponents create_components(const StorageConfiguration& configuration,
             decorate(StorageManagerFactory::create_cache_manager(configuration.cache), resilience.cache, observer);
     std::shared_ptr<GraphDatabaseManager> graph;
     if (availability.graph_database != Availability::disabled)
-        graph = StorageManagerFactory::create_graph_manager(configuration.graph_database, database);
+        graph = StorageManagerFactory::create_graph_manager(configuration.graph_database, database, std::move(logger));
     if (graph)
         components.graph = decorate(graph, resilience.graph_database, observer);
     return components;

@@ -195,9 +195,8 @@ std::shared_ptr<ConversationCacheManager> StorageManagerFactory::create_cache_ma
     refuse("cache", config.type, cache_types, supported_cache_types(), "WHISPERENGINE_CACHE_TYPE");
 }
 
-std::shared_ptr<GraphDatabaseManager>
-StorageManagerFactory::create_graph_manager(GraphDatabaseConfig config,
-                                            std::shared_ptr<AbstractDatabaseAdapter> database)
+std::shared_ptr<GraphDatabaseManager> StorageManagerFactory::create_graph_manager(
+    GraphDatabaseConfig config, std::shared_ptr<AbstractDatabaseAdapter> database, [[maybe_unused]] Logger logger)
 {
     if (config.type == "none")
         return nullptr;
@@ -209,9 +208,9 @@ StorageManagerFactory::create_graph_manager(GraphDatabaseConfig config,
     }
 #if defined(WHISPERSTORE_HAS_NEO4J)
     if (config.type == "neo4j")
-        return std::make_shared<Neo4jGraphDatabaseManager>(std::move(config));
+        return std::make_shared<Neo4jGraphDatabaseManager>(std::move(config), std::move(logger));
     if (config.type == "neo4j_cluster")
-        return std::make_shared<Neo4jClusterGraphDatabaseManager>(std::move(config));
+        return std::make_shared<Neo4jClusterGraphDatabaseManager>(std::move(config), std::move(logger));
 #endif
     refuse("graph", config.type, graph_types, supported_graph_types(), "WHISPERENGINE_GRAPH_DB_TYPE");
 }

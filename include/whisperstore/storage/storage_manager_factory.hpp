@@ -34,8 +34,10 @@ public:
     static std::shared_ptr<VectorDatabaseManager> create_vector_manager(VectorDatabaseConfig config);
     static std::shared_ptr<ConversationCacheManager> create_cache_manager(CacheConfig config);
     /// \param database where type `sqlite` (alias `disabled`) keeps nodes and relationships; \returns null for `none`.
-    static std::shared_ptr<GraphDatabaseManager>
-    create_graph_manager(GraphDatabaseConfig config, std::shared_ptr<AbstractDatabaseAdapter> database);
+    /// \param logger of managers that have something to tell: connections to Neo4j that break, leaders that change
+    static std::shared_ptr<GraphDatabaseManager> create_graph_manager(GraphDatabaseConfig config,
+                                                                      std::shared_ptr<AbstractDatabaseAdapter> database,
+                                                                      Logger logger = Logger());
 
     /// A provider behind its cache (CachedEmbeddingProvider). Nothing is loaded, opened or connected before its first
     /// use. \param read_only the cache's file is only read. \returns null for `none`.

@@ -358,7 +358,12 @@ void ChaosLayer::open(const std::string& type, const ResilienceConfig& resilienc
     StorageConfiguration harmable = configuration(type, true);
     StorageResilience& each = harmable.resilience;
     each.database = each.vector_database = each.cache = each.graph_database = resilience;
-    storage = run(initialize_storage_layer(harmable, OperationContext(), observer));
+    const Logger logger = [heard = heard_](LogLevel level, std::string_view part, std::string_view) {
+        const std::lock_guard lock(heard->mutex);
+        if (level >= LogLevel::warning)
+            heard->parts.emplace(part);
+    };
+    storage = run(initialize_storage_layer(harmable, OperationContext(), observer, logger));
     for (const std::string& component : components) {
         auto subject = chaos_subject(*storage, component);
         others[component].clear();
@@ -413,6 +418,12 @@ awaitable<void> ChaosLayer::keep_calling(ChaosSubject& subject, CallLog& calls, 
         timer.expires_after(pause);
         co_await timer.async_wait(asio::use_awaitable);
     }
+}
+
+bool ChaosLayer::was_heard(const std::string& part) const
+{
+    const std::lock_guard lock(heard_->mutex);
+    return heard_->parts.contains(part);
 }
 
 void ChaosLayer::start_callers(std::size_t count, Milliseconds pause)

@@ -171,6 +171,9 @@ protected:
     WriteLog written;
     std::map<std::string, CallLog> others; // by component
 
+    /// Whether a part of the layer has logged something that matters: "bolt", "postgresql".
+    bool was_heard(const std::string& part) const;
+
 private:
     /// \param through_proxies or straight to the servers
     StorageConfiguration configuration(const std::string& type, bool through_proxies);
@@ -184,6 +187,13 @@ private:
     std::atomic<bool> stops_{false};
     std::atomic<std::int64_t> next_number_{1};
     std::vector<std::future<void>> callers_;
+    /// Filled by the layer's logger, which may outlive the test.
+    struct Heard
+    {
+        std::mutex mutex;
+        std::set<std::string> parts;
+    };
+    std::shared_ptr<Heard> heard_ = std::make_shared<Heard>();
 };
 
 } // namespace whisperstore::test

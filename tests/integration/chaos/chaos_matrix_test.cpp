@@ -39,7 +39,7 @@ protected:
             {"redis", Fault::deaf},
             {"redis", Fault::slow},
             {"neo4j", Fault::black_holed},
-            {"neo4j", Fault::flapping},
+            {"neo4j", Fault::half_closed},
         };
         return std::getenv("WHISPERSTORE_ALL_ROUNDS") == nullptr && !always.contains({type(), fault()});
     }
@@ -49,6 +49,24 @@ protected:
 
     /// A probe that began before the fault was over takes so long to fail; then the store is left alone once more.
     static Milliseconds longest_probe() { return attempt_timeout + grace(); }
+
+    /// The harmed store is not well, and says why; the others are.
+    std::string health_while_it_lasts()
+    {
+        std::string said;
+        const HealthReport report = run(storage->health());
+        EXPECT_NE(report.status, HealthStatus::ok);
+        for (const ComponentHealth& each : report.components) {
+            if (each.component != harmed->component()) {
+                EXPECT_TRUE(each.status == HealthStatus::ok || each.component == "backup") << each.reason;
+                continue;
+            }
+            EXPECT_EQ(each.status, HealthStatus::down);
+            EXPECT_FALSE(each.reason.empty());
+            said = std::string(whisperstore::to_string(each.status)) + ": " + each.reason + "; " + each.action;
+        }
+        return said;
+    }
 
     void expect_unharmed(const std::map<std::string, double>& baseline)
     {
@@ -119,6 +137,9 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
         EXPECT_LE(static_cast<double>(connections), 1.1 * static_cast<double>(calls));
     }
     expect_unharmed(baseline);
+    std::string health = "comes and goes";
+    if (fault() != Fault::flapping)
+        health = health_while_it_lasts();
 
     // It is over.
     const Clock::time_point over = Clock::now();
@@ -129,13 +150,16 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
     EXPECT_LE(recovery, static_cast<double>((longest_probe() + breaker_open).count()) + slack_ms);
     EXPECT_GT(counts().closed, before.closed);
     stop_all();
+    EXPECT_TRUE(eventually([&] { return run(storage->health()).status == HealthStatus::ok; }));
     written.check(run(chaos_subject(*direct, harmed->component())->stored()));
     EXPECT_GE(written.acknowledged(), 20U);
+    if (fault() == Fault::half_closed && (type() == "neo4j" || type() == "postgresql"))
+        EXPECT_TRUE(was_heard(type() == "neo4j" ? "bolt" : type())) << "connections broke, and nobody said so";
 
     std::cout << std::fixed << std::setprecision(0) << "| " << type() << " | " << fault() << " | " << during << " | "
               << calls << " calls, " << after.let_in - before.let_in << " let in, " << attempts << " attempts, "
               << connections << " connections | opened " << after.opened - before.opened << " | back after " << recovery
-              << " ms |\n";
+              << " ms | " << health << " |\n";
     std::cout << messages;
     RecordProperty("recovery_ms", static_cast<int>(recovery));
     RecordProperty("attempts", static_cast<int>(attempts));
