@@ -18,7 +18,7 @@ double milliseconds_since(Clock::time_point begun)
 }
 
 // A machine that does other things as well may be so late.
-constexpr double slack_ms = 400;
+constexpr double slack_ms = 1000;
 
 class ChaosMatrix : public ChaosLayer, public testing::WithParamInterface<std::tuple<std::string, Fault>>
 {
@@ -153,8 +153,9 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
     EXPECT_TRUE(eventually([&] { return run(storage->health()).status == HealthStatus::ok; }));
     written.check(run(chaos_subject(*direct, harmed->component())->stored()));
     EXPECT_GE(written.acknowledged(), 20U);
-    if (fault() == Fault::half_closed && (type() == "neo4j" || type() == "postgresql"))
+    if (fault() == Fault::half_closed && (type() == "neo4j" || type() == "postgresql")) {
         EXPECT_TRUE(was_heard(type() == "neo4j" ? "bolt" : type())) << "connections broke, and nobody said so";
+    }
 
     std::cout << std::fixed << std::setprecision(0) << "| " << type() << " | " << fault() << " | " << during << " | "
               << calls << " calls, " << after.let_in - before.let_in << " let in, " << attempts << " attempts, "
