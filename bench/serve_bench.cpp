@@ -7,6 +7,7 @@
 #include "harness.hpp"
 #include "serve_clients.hpp"
 
+#include <whisperstore/core/blocking.hpp>
 #include <whisperstore/serve/monitoring_server.hpp>
 #include <whisperstore/storage/initialize_storage_layer.hpp>
 
