@@ -61,12 +61,12 @@ ConfigurationBuilder::ConfigurationBuilder(SettingValues& values, Environment en
 StorageConfiguration ConfigurationBuilder::build()
 {
     build_general();
+    build_availability();
     build_database();
     build_vector();
     build_embedding();
     build_cache();
     build_graph();
-    build_availability();
     out_.resilience = build_resilience(values_, out_);
     build_monitoring();
     return std::move(out_);

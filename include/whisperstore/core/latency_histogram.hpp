@@ -13,7 +13,7 @@
 namespace whisperstore {
 
 /// Durations, counted in buckets of which each begins at most a quarter above the one before, from 1,024 ns to some
-/// 275 s. All histograms have the same buckets, so those of several processes or hours can be added. A value; not for
+/// 137 s. All histograms have the same buckets, so those of several processes or hours can be added. A value; not for
 /// several threads at once.
 class LatencyHistogram
 {
