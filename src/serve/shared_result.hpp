@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -47,6 +48,9 @@ public:
 
     awaitable<std::shared_ptr<const T>> get()
     {
+        // Nearly always: without a wait, and without what one costs.
+        if (const std::optional<Outcome> known = recent())
+            co_return value_of(*known);
         const auto outcome = std::make_shared<Outcome>();
         std::function<void(std::shared_ptr<Job>)> submit =
             [self = this->shared_from_this()](const std::shared_ptr<Job>& job) {
@@ -54,9 +58,7 @@ public:
             };
         auto waiting = std::make_shared<Waiting>(outcome);
         co_await Job::wait(std::move(waiting), std::move(submit), OperationContext());
-        if (outcome->failure)
-            std::rethrow_exception(outcome->failure);
-        co_return outcome->value;
+        co_return value_of(*outcome);
     }
 
     /// Cancels what is under way; later calls fail with `closed`.
@@ -83,6 +85,21 @@ private:
         explicit Waiting(std::shared_ptr<Outcome> place) : outcome(std::move(place)) {}
         const std::shared_ptr<Outcome> outcome;
     };
+
+    static std::shared_ptr<const T> value_of(const Outcome& outcome)
+    {
+        if (outcome.failure)
+            std::rethrow_exception(outcome.failure);
+        return outcome.value;
+    }
+
+    std::optional<Outcome> recent()
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_ || under_way_ || Clock::now() >= good_until_)
+            return std::nullopt;
+        return last_;
+    }
 
     void join(const std::shared_ptr<Waiting>& waiting)
     {
