@@ -13,6 +13,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
 
@@ -103,8 +104,8 @@ void print(const std::string& name, double ours, double reference, const std::st
 
 constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
 
-void run_kind(const std::string& kind, const MonitoringServer& server, const std::atomic<std::uint64_t>& done,
-              double seconds, int rounds, int per_second)
+void run_kind(const std::string& name, const std::string& kind, const MonitoringServer& server,
+              const std::atomic<std::uint64_t>& done, double seconds, int rounds, int per_second)
 {
     std::vector<double> with;
     std::vector<double> without;
@@ -133,13 +134,13 @@ void run_kind(const std::string& kind, const MonitoringServer& server, const std
         cpu_without.push_back((before.cpu_per_turn_us + after.cpu_per_turn_us) / 2);
     }
     const double clients_seconds = seconds + 0.2 * rounds;
-    print("serve_" + kind + "_throughput", median(with), median(without), "turns/s", "storage load without clients");
-    print("serve_" + kind + "_kept", median(kept), nothing, "share", "median of the rounds' own shares");
-    print("serve_" + kind + "_cpu", median(cpu_with), median(cpu_without), "us/turn",
+    print("serve_" + name + "_throughput", median(with), median(without), "turns/s", "storage load without clients");
+    print("serve_" + name + "_kept", median(kept), nothing, "share", "median of the rounds' own shares");
+    print("serve_" + name + "_cpu", median(cpu_with), median(cpu_without), "us/turn",
           "CPU of the process without clients");
-    print("serve_" + kind + "_requests", static_cast<double>(server.stats().requests - requests) / clients_seconds,
+    print("serve_" + name + "_requests", static_cast<double>(server.stats().requests - requests) / clients_seconds,
           nothing, "requests/s", "that were understood");
-    print("serve_" + kind + "_memory", most_memory, first_memory, "MB resident", "before the first client");
+    print("serve_" + name + "_memory", most_memory, first_memory, "MB resident", "before the first client");
 }
 
 void run(double seconds, int rounds, int per_second)
@@ -163,22 +164,31 @@ void run(double seconds, int rounds, int per_second)
             "VALUES (:id, 'channel', 'user', :content, '2026-01-01T00:00:00.000000Z')",
             std::move(values)));
     }
-    // The server shares the application's one thread, as it does where an application has no other.
-    MonitoringServer server(io.get_executor(), monitoring_source(storage, manager.to_json()),
-                            manager.get_storage_configuration().serve);
-    server.start();
+    // Once on the application's one thread, once on a thread of its own.
+    const auto source = monitoring_source(storage, manager.to_json());
+    MonitoringServer shared(io.get_executor(), source, manager.get_storage_configuration().serve);
+    asio::io_context own_io;
+    auto keeps_running = asio::make_work_guard(own_io);
+    MonitoringServer own(own_io.get_executor(), source, manager.get_storage_configuration().serve);
+    shared.start();
+    own.start();
+    std::thread own_thread([&] { own_io.run(); });
     std::atomic<std::uint64_t> done{0};
     std::atomic<bool> ends{false};
     asio::co_spawn(io, work(storage, done, ends), asio::detached);
     std::thread application([&] { io.run(); });
     measure(done, 2); // until all is warm
-    run_kind("steady", server, done, seconds, rounds, per_second);
+    run_kind("own_thread", "steady", own, done, seconds, rounds, per_second);
+    run_kind("same_thread", "steady", shared, done, seconds, rounds, per_second);
     // Longer rounds: slow clients shall see the end of the server's patience.
-    run_kind("bad", server, done, seconds, std::max(1, rounds / 10), per_second);
+    run_kind("bad_clients", "bad", own, done, seconds, std::max(1, rounds / 10), per_second);
     ends = true;
-    asio::co_spawn(io, server.stop(), asio::detached);
+    asio::co_spawn(io, shared.stop(), asio::detached);
+    asio::co_spawn(own_io, own.stop(), asio::detached);
+    keeps_running.reset();
     application.join();
-    std::cout << boost::json::serialize(server.stats().to_json()) << std::endl;
+    own_thread.join();
+    std::cout << boost::json::serialize(own.stats().to_json()) << std::endl;
     blocking::run(storage->close());
     fs::remove_all(folder);
 }
