@@ -166,15 +166,15 @@ void Router::note(const HostPort& server, const std::string& table, const Storag
             pool->renew();
         return;
     }
-    if (!options_->routes)
-        return;
     // Without a code of the server's the connection broke.
     const bool lost = error.native_code().empty() &&
                       (error.errc() == StorageErrc::unavailable || error.errc() == StorageErrc::outcome_unknown);
-    if (lost) {
+    if (lost)
         options_->log(LogLevel::warning, "lost a connection: " + error.message());
+    if (!options_->routes)
+        return;
+    if (lost)
         return forget(server);
-    }
     if (consequence == Consequence::not_leader)
         options_->log(LogLevel::info, server.to_string() + " is not the leader any more");
     const std::lock_guard lock(mutex_);
