@@ -66,10 +66,10 @@ def cpu_of(port):
 
 def migrate(program, source, target):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    lines = subprocess.run([program, "--json", "migrate", "vectors", "--from", source, "--to", target], check=True,
-                           env={**os.environ, "QDRANT_API_KEY": "key"}, capture_output=True, text=True).stdout.splitlines()
+    told = subprocess.run([program, "--json", "migrate", "vectors", "--from", source, "--to", target], check=True,
+                           env={**os.environ, "QDRANT_API_KEY": "key"}, capture_output=True, text=True).stdout
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    report = json.loads(lines[-1])
+    report = json.loads(told)[0]
     return report, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss
 
 

@@ -1,19 +1,18 @@
 #include "serve_clients.hpp"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <chrono>
 #include <csignal>
 #include <functional>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <random>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -148,7 +147,8 @@ void ask_wrongly(std::uint16_t port)
             bytes = oversized;
             break;
         case 1:
-            bytes = "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + std::string(100'000, 'b');
+            bytes = "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" +
+                    std::string(100'000, 'b');
             break;
         case 2:
             for (int i = 0; i < 500; ++i)

@@ -49,8 +49,8 @@ struct ChannelNode
 struct ChannelTotals
 {
     std::atomic<std::uint64_t> uses{0};
-    std::atomic<std::uint64_t> expired{0}; ///< live ones that nobody wrote to for long
-    std::atomic<std::uint64_t> evicted{0}; ///< live ones that made room for others
+    std::atomic<std::uint64_t> expired{0};              ///< live ones that nobody wrote to for long
+    std::atomic<std::uint64_t> evicted{0};              ///< live ones that made room for others
     std::array<std::atomic<std::size_t>, 2> channels{}; ///< [1]: live ones; [0]: known for a removal or a read only
 };
 

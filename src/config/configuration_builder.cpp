@@ -61,12 +61,12 @@ ConfigurationBuilder::ConfigurationBuilder(SettingValues& values, Environment en
 StorageConfiguration ConfigurationBuilder::build()
 {
     build_general();
+    build_availability();
     build_database();
     build_vector();
     build_embedding();
     build_cache();
     build_graph();
-    build_availability();
     out_.resilience = build_resilience(values_, out_);
     build_monitoring();
     return std::move(out_);
@@ -119,10 +119,10 @@ void ConfigurationBuilder::build_general()
     out_.vector_database.backup_enabled = backup;
     out_.database.backup_interval_hours = values_.take_number("WHISPERENGINE_BACKUP_INTERVAL_HOURS", Fallback{"24"});
     build_backup();
-    out_.metrics.interval = std::chrono::seconds(static_cast<std::int64_t>(
-        values_.take_number("WHISPERENGINE_METRICS_INTERVAL_SECONDS", Fallback{"300"})));
-    out_.metrics.retention = std::chrono::hours(static_cast<std::int64_t>(
-        values_.take_number("WHISPERENGINE_METRICS_RETENTION_HOURS", Fallback{"168"})));
+    out_.metrics.interval = std::chrono::seconds(
+        static_cast<std::int64_t>(values_.take_number("WHISPERENGINE_METRICS_INTERVAL_SECONDS", Fallback{"300"})));
+    out_.metrics.retention = std::chrono::hours(
+        static_cast<std::int64_t>(values_.take_number("WHISPERENGINE_METRICS_RETENTION_HOURS", Fallback{"168"})));
 }
 
 void ConfigurationBuilder::build_backup()
@@ -563,8 +563,8 @@ void ConfigurationBuilder::build_monitoring()
     serve.token = values_.take("WHISPERENGINE_SERVE_TOKEN", Fallback{"", "not set"});
     serve.max_connections = count("WHISPERENGINE_SERVE_MAX_CONNECTIONS", serve.max_connections);
     serve.max_subscribers = count("WHISPERENGINE_SERVE_MAX_SUBSCRIBERS", serve.max_subscribers);
-    serve.requests_per_second = static_cast<std::uint32_t>(
-        count("WHISPERENGINE_SERVE_REQUESTS_PER_SECOND", serve.requests_per_second));
+    serve.requests_per_second =
+        static_cast<std::uint32_t>(count("WHISPERENGINE_SERVE_REQUESTS_PER_SECOND", serve.requests_per_second));
     serve.event_interval = std::chrono::milliseconds(static_cast<std::int64_t>(
         values_.take_number("WHISPERENGINE_SERVE_EVENT_INTERVAL_SECONDS", Fallback{"5"}) * 1000));
 

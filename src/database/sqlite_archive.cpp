@@ -1,8 +1,14 @@
 #include "database/sqlite_archive.hpp"
 
 #include "database/archive/archive_format.hpp"
+#include "sqlite/early_write_back.hpp"
 
 #include <sqlite3.h>
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <utility>
 
 namespace whisperstore {
 
@@ -22,6 +28,79 @@ void vacuum_into(sqlite::Connection& source, const std::filesystem::path& target
     copy.bind_text(1, path);
     copy.run();
 }
+
+/// Both connections get the same snapshot, however many writes come meanwhile.
+void hold_one_snapshot(sqlite::Connection& one, sqlite::Connection& other, const sqlite::Stopper& stopper)
+{
+    sqlite::Connection watching(one.options());
+    while (true) {
+        const std::int64_t before = watching.query_int("PRAGMA data_version");
+        archive::hold_snapshot(one);
+        archive::hold_snapshot(other);
+        if (watching.query_int("PRAGMA data_version") == before)
+            return;
+        one.execute("ROLLBACK");
+        other.execute("ROLLBACK");
+        if (stopper.stopped()) // who runs the thread makes `timeout` or `cancelled` of it
+            throw sqlite::make_error(SQLITE_INTERRUPT, "interrupted", one.options().path, one.options().backend);
+    }
+}
+
+/// Whether others have committed since it was asked last.
+class Writers
+{
+public:
+    explicit Writers(const sqlite::OpenOptions& reading) : connection_(std::make_shared<sqlite::Connection>(reading)) {}
+
+    bool operator()()
+    {
+        try {
+            const std::int64_t version = connection_->query_int("PRAGMA data_version");
+            return std::exchange(version_, version) != version;
+        } catch (const StorageError&) {
+            return true; // whoever keeps us from asking does something with it
+        }
+    }
+
+private:
+    std::shared_ptr<sqlite::Connection> connection_;
+    std::int64_t version_ = 0;
+};
+
+/// A check of a snapshot that runs beside other work, and ends with it.
+class StructureCheck
+{
+public:
+    explicit StructureCheck(std::unique_ptr<sqlite::Connection> connection) : connection_(std::move(connection)) {}
+    ~StructureCheck() { stopper_.stop(); }
+    StructureCheck(const StructureCheck&) = delete;
+    StructureCheck& operator=(const StructureCheck&) = delete;
+
+    sqlite::Connection& connection() noexcept { return *connection_; }
+
+    void begin()
+    {
+        result_ = std::async(std::launch::async, [this] {
+            const sqlite::Stopper::Scope scope(stopper_, *connection_);
+            return sqlite::check_structure(*connection_);
+        });
+    }
+
+    /// Throws StorageError corrupt.
+    void wait(const sqlite::Stopper& stopper)
+    {
+        while (result_.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready)
+            if (stopper.stopped())
+                stopper_.stop();
+        if (const std::string wrong = result_.get(); !wrong.empty())
+            throw StorageError(StorageErrc::corrupt, "the database is damaged and was not backed up: " + wrong);
+    }
+
+private:
+    const std::unique_ptr<sqlite::Connection> connection_;
+    sqlite::Stopper stopper_;
+    std::future<std::string> result_; // its destructor waits for the end
+};
 
 /// A restore copies the encoding as well, and connections that are open would refuse to read from then
 /// on. So does an attached database, also for a damaged mark that a first opening takes for UTF-8.
@@ -55,29 +134,32 @@ void mark_database(sqlite::Connection& connection)
 void write_archive(const sqlite::OpenOptions& live, const std::filesystem::path& file, sqlite::Stopper& stopper)
 {
     sqlite::PartialFile partial(file, live.backend); // created first, so that it is never readable by others
+    sqlite::OpenOptions reading = live;
+    reading.read_only = true;
+    sqlite::Connection source(reading);
+    // What is checked is what is copied, by another thread at the same time.
+    StructureCheck check(std::make_unique<sqlite::Connection>(reading));
+    hold_one_snapshot(source, check.connection(), stopper);
+    check.begin();
+
     sqlite::OpenOptions making = live;
     making.path = partial.path();
     making.read_only = false;
     making.archive = true;
     making.synchronous = "OFF"; // it is synced as a whole when it is finished
+    making.page_size = static_cast<int>(source.query_int("PRAGMA page_size"));
     {
         // Page by page: VACUUM INTO builds every index anew, which takes many times as long.
-        sqlite::OpenOptions options = live;
-        options.read_only = true;
-        sqlite::Connection source(options);
-        archive::hold_snapshot(source);
-        making.page_size = static_cast<int>(source.query_int("PRAGMA page_size"));
-        sqlite::Connection copy(making);
-        const sqlite::Stopper::Scope scope(stopper, copy);
-        sqlite::copy_database(source, copy);
+        sqlite::EarlyWriteBack write_back(partial.path(), Writers(reading));
+        {
+            sqlite::Connection copy(making);
+            const sqlite::Stopper::Scope scope(stopper, copy);
+            sqlite::copy_database(source, copy);
+        }
+        write_back.finish(stopper);
     }
-    {
-        sqlite::Connection copy(making); // which makes it a file that needs no other, as the database does
-        const sqlite::Stopper::Scope scope(stopper, copy);
-        archive::mark(copy);
-        if (const std::string check = copy.query_text("PRAGMA quick_check(1)"); check != "ok")
-            throw StorageError(StorageErrc::corrupt, "the copy does not pass its check: " + check);
-    }
+    archive::mark(*std::make_unique<sqlite::Connection>(making)); // anew: it becomes a file that needs no other
+    check.wait(stopper);
     partial.publish();
 }
 

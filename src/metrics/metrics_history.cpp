@@ -97,8 +97,7 @@ std::vector<MetricSample> history_samples(const json::object& unified, const jso
         for (const std::string_view layer : reference_layers)
             for (const auto& [key, value] : unified.at(layer).as_object())
                 if (value.is_number())
-                    samples.push_back(
-                        sample(std::string(layer) + "." + std::string(key), value.to_number<double>()));
+                    samples.push_back(sample(std::string(layer) + "." + std::string(key), value.to_number<double>()));
         for (const std::string_view layer : {"database", "vector_database", "cache", "graph_database"})
             add_calls(samples, layer, unified, before);
     } catch (const boost::system::system_error& error) {
@@ -129,7 +128,8 @@ awaitable<void> MetricsHistory::record(std::vector<MetricSample> samples, json::
         }
         queries.push_back(query(std::move(sql), std::move(values)));
     }
-    queries.push_back(query("DELETE FROM performance_metrics WHERE timestamp < ?", params(arg(timestamp(time - retention)))));
+    queries.push_back(
+        query("DELETE FROM performance_metrics WHERE timestamp < ?", params(arg(timestamp(time - retention)))));
     co_await database_->execute_transaction(std::move(queries), std::move(context));
 }
 
@@ -140,11 +140,11 @@ awaitable<std::vector<MetricSample>> MetricsHistory::read(std::string prefix, Ti
         throw StorageError(StorageErrc::invalid_argument,
                            "the limit of a history is " + std::to_string(limit) + "; allowed is 1 to 1000000");
     Parameters values = params(arg("prefix", like_prefix(prefix)), arg("since", timestamp(since)), arg("limit", limit));
-    const QueryResult result = co_await database_->execute_query(
-        "SELECT metric_name, metric_value, timestamp, tags FROM performance_metrics "
-        "WHERE metric_name LIKE :prefix ESCAPE '\\' AND timestamp >= :since "
-        "ORDER BY timestamp DESC, id DESC LIMIT :limit",
-        std::move(values), std::move(context));
+    const QueryResult result =
+        co_await database_->execute_query("SELECT metric_name, metric_value, timestamp, tags FROM performance_metrics "
+                                          "WHERE metric_name LIKE :prefix ESCAPE '\\' AND timestamp >= :since "
+                                          "ORDER BY timestamp DESC, id DESC LIMIT :limit",
+                                          std::move(values), std::move(context));
     std::vector<MetricSample> samples;
     samples.reserve(result.rows.size());
     for (const Row& row : result) {

@@ -310,9 +310,9 @@ struct OtlpTraceExporter::State
 OtlpTraceExporter::OtlpTraceExporter(TraceExportConfig config, Logger logger)
     : state_([&] {
           if (!(config.sampling_ratio >= 0 && config.sampling_ratio <= 1))
-              throw StorageError(StorageErrc::invalid_argument,
-                                 "the sampling ratio of traces is " + std::to_string(config.sampling_ratio) +
-                                     "; allowed: 0 to 1");
+              throw StorageError(StorageErrc::invalid_argument, "the sampling ratio of traces is " +
+                                                                    std::to_string(config.sampling_ratio) +
+                                                                    "; allowed: 0 to 1");
           if (config.batch == 0 || config.max_spans < config.batch)
               throw StorageError(StorageErrc::invalid_argument,
                                  "a batch of spans has at least one, and no more than are kept");

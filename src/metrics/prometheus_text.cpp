@@ -2,12 +2,11 @@
 #include <whisperstore/core/latency_histogram.hpp>
 #include <whisperstore/metrics/metric_table.hpp>
 
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
 #include <utility>
 #include <vector>
 
@@ -156,8 +155,7 @@ private:
             if (sample.histogram.sample_count != 0)
                 family_.metric.push_back(std::move(sample));
         } else if (const auto found = number(value)) {
-            (metric_.kind == MetricKind::counter ? sample.counter.value : sample.gauge.value) =
-                *found * metric_.scale;
+            (metric_.kind == MetricKind::counter ? sample.counter.value : sample.gauge.value) = *found * metric_.scale;
             family_.metric.push_back(std::move(sample));
         }
     }

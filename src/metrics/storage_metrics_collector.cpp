@@ -82,8 +82,8 @@ const std::vector<std::string_view> cache_keys{"cache_hit_rate", "cached_channel
 
 /// One store's document into `out`, whatever becomes of it.
 template <typename Store>
-awaitable<void> collect(json::object& out, awaitable<json::object> work, const std::function<Store&()>& store,
-                        std::string_view type_key, const std::vector<std::string_view>& keys, OperationContext context)
+awaitable<void> collect(json::object& out, awaitable<json::object> work, std::function<Store&()> store,
+                        std::string_view type_key, std::vector<std::string_view> keys, OperationContext context)
 {
     std::optional<StorageError> failure;
     try {
@@ -182,11 +182,12 @@ awaitable<json::object> StorageMetricsCollector::get_unified_metrics(OperationCo
     json::object of_vectors;
     json::object of_cache;
     json::object of_graph;
-    awaitable<void> database = collect(of_database, collect_database_metrics(limited), database_, "database_type",
-                                       database_keys, context);
+    awaitable<void> database =
+        collect(of_database, collect_database_metrics(limited), database_, "database_type", database_keys, context);
     awaitable<void> vectors =
         collect(of_vectors, collect_vector_metrics(limited), vector_db_, "vector_database_type", vector_keys, context);
-    awaitable<void> cache = collect(of_cache, collect_cache_metrics(limited), cache_, "cache_type", cache_keys, context);
+    awaitable<void> cache =
+        collect(of_cache, collect_cache_metrics(limited), cache_, "cache_type", cache_keys, context);
     awaitable<void> graph =
         collect(of_graph, collect_graph_metrics(limited), graph_, "graph_database_type", {}, context);
     awaitable<void> first = both(std::move(database), std::move(vectors));

@@ -19,7 +19,8 @@ struct TraceParent
     std::string to_string() const;
 };
 
-/// Nothing for any other text: a trace begins anew then, as the specification says. Later versions may say more behind it.
+/// Nothing for any other text: a trace begins anew then, as the specification says. Later versions may say more behind
+/// it.
 std::optional<TraceParent> parse_trace_parent(std::string_view text) noexcept;
 
 /// Appends 16 lower-case hex digits.

@@ -146,6 +146,8 @@ private:
         for (const archive::LeftOut& one : contents_.left_out)
             if (!as_a_file && (one.has_rows || !in_its_own_words))
                 report_.not_moved.push_back(UnmovedItem{one.name, one.reason});
+        if (!in_its_own_words)
+            name_foreign_keys();
         if (!merges())
             return;
         contents_.definitions.clear();
@@ -155,6 +157,17 @@ private:
                     UnmovedItem{"the table " + table.name, "it has no primary key, so its rows cannot be merged"});
             return table.primary_key.empty();
         });
+    }
+
+    /// Those that the target cannot be told.
+    void name_foreign_keys()
+    {
+        for (const PortableTable& table : contents_.tables)
+            for (const PortableForeignKey& key : foreign_keys_left_out(table, target_.dialect()))
+                report_.not_moved.push_back(UnmovedItem{
+                    "the foreign key (" + quote_identifiers(key.columns) + ") of the table " + table.name + " to " +
+                        key.table,
+                    "SQLite adds one to a table of the portable schema only with a new column that has no default"});
     }
 
     /// Finds out whether there is anything to do, and whether it may be done.

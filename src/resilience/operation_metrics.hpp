@@ -28,8 +28,7 @@ public:
         buckets_[LatencyHistogram::bucket_of(nanoseconds)].fetch_add(1, std::memory_order_relaxed);
         total_.fetch_add(nanoseconds, std::memory_order_relaxed);
         std::uint64_t known = maximum_.load(std::memory_order_relaxed);
-        while (known < nanoseconds &&
-               !maximum_.compare_exchange_weak(known, nanoseconds, std::memory_order_relaxed)) {
+        while (known < nanoseconds && !maximum_.compare_exchange_weak(known, nanoseconds, std::memory_order_relaxed)) {
         }
     }
     LatencyHistogram read() const noexcept;

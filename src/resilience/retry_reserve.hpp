@@ -6,9 +6,9 @@
 
 namespace whisperstore {
 
-/// Full at first. A retry takes one, a call that works gives a tenth back, up to `retries`. So under an outage there are
-/// `retries` of them and no more, whoever calls, and otherwise at most one for ten calls. Thread safe; while it is full
-/// a call that works only reads it.
+/// Full at first. A retry takes one, a call that works gives a tenth back, up to `retries`. So under an outage there
+/// are `retries` of them and no more, whoever calls, and otherwise at most one for ten calls. Thread safe; while it is
+/// full a call that works only reads it.
 class RetryReserve
 {
 public:
@@ -43,9 +43,8 @@ private:
     void add(std::int64_t tenths) noexcept
     {
         std::int64_t left = tenths_.load(std::memory_order_relaxed);
-        while (left < most_ &&
-               !tenths_.compare_exchange_weak(left, left + tenths < most_ ? left + tenths : most_,
-                                              std::memory_order_relaxed)) {
+        while (left < most_ && !tenths_.compare_exchange_weak(left, left + tenths < most_ ? left + tenths : most_,
+                                                              std::memory_order_relaxed)) {
         }
     }
 

@@ -95,8 +95,9 @@ Answer failure_answer(const StorageError& error)
 
 Answer index_answer()
 {
-    std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>whisperstore</title></head>\n"
-                       "<body>\n<h1>whisperstore</h1>\n<ul>\n";
+    std::string page =
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>whisperstore</title></head>\n"
+        "<body>\n<h1>whisperstore</h1>\n<ul>\n";
     for (const MonitoringRoute& route : monitoring_routes()) {
         page.append("<li><a href=\"").append(route.path).append("\">").append(route.path).append("</a> ");
         page.append(route.description).append("</li>\n");

@@ -24,9 +24,9 @@ struct Answer
     int status = 200;
     std::string_view content_type = json_type;
     std::shared_ptr<const std::string> body = {};
-    std::string_view allow = {};            ///< of a 405
-    bool authenticate = false;              ///< of a 401
-    int retry_after = 0;                    ///< seconds; 0: not said
+    std::string_view allow = {}; ///< of a 405
+    bool authenticate = false;   ///< of a 401
+    int retry_after = 0;         ///< seconds; 0: not said
 };
 
 Answer json_answer(int status, const json::value& document);
@@ -39,7 +39,6 @@ Answer index_answer();
 
 /// Status line and headers with the empty line. \param close the connection ends after the answer
 /// A body of unknown length (event streams) ends with the connection.
-std::string answer_head(const Answer& answer, bool close, bool has_length,
-                        std::chrono::system_clock::time_point now);
+std::string answer_head(const Answer& answer, bool close, bool has_length, std::chrono::system_clock::time_point now);
 
 } // namespace whisperstore::serve

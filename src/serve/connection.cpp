@@ -129,9 +129,8 @@ awaitable<void> Connection::run(std::shared_ptr<Connection> self)
 
 awaitable<void> Connection::turn_away(std::shared_ptr<Connection> self)
 {
-    const Answer answer =
-        refusal_answer(Refusal{503, "all " + std::to_string(self->shared_->config.max_connections) +
-                                        " connections are taken; try again later"});
+    const Answer answer = refusal_answer(Refusal{503, "all " + std::to_string(self->shared_->config.max_connections) +
+                                                          " connections are taken; try again later"});
     co_await self->send(answer, true, true);
     co_await self->linger();
     self->end();
@@ -153,9 +152,9 @@ awaitable<Connection::Next> Connection::next_request(RequestReader& reader)
             continue;
         if (reader.is_empty() || !late_)
             co_return Next::gone;
-        const Answer answer = refusal_answer(
-            Refusal{408, "the head of the request did not come within " +
-                             std::to_string(shared_->config.head_timeout.count()) + " ms"});
+        const Answer answer =
+            refusal_answer(Refusal{408, "the head of the request did not come within " +
+                                            std::to_string(shared_->config.head_timeout.count()) + " ms"});
         co_await send(answer, true, true);
         co_await linger();
         co_return Next::gone;

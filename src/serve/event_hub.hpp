@@ -25,8 +25,8 @@ struct Event
     std::shared_ptr<const std::string> text;
 };
 
-/// Collects while somebody reads, and keeps the last few events: what a reader has not got lies here, once for all of them.
-/// Thread safe.
+/// Collects while somebody reads, and keeps the last few events: what a reader has not got lies here, once for all of
+/// them. Thread safe.
 class EventHub : public std::enable_shared_from_this<EventHub>
 {
 public:
@@ -79,7 +79,7 @@ private:
     const std::size_t most_;
     const std::chrono::milliseconds interval_;
     const std::chrono::milliseconds health_interval_;
-    const std::string epoch_; ///< tells this server's ids from those of one before it
+    const std::string epoch_;         ///< tells this server's ids from those of one before it
     boost::asio::steady_timer timer_; // on the strand
 
     mutable std::mutex mutex_; // of the following

@@ -14,8 +14,8 @@ boost::asio::ip::tcp::endpoint parse_listen_address(std::string_view text);
 /// Whether only this machine reaches it.
 bool is_loopback(const boost::asio::ip::address& address) noexcept;
 
-/// Whether a Host header names this machine by its loopback address, with any port (a tunnel has another one). A page of the
-/// web whose own name was made to lead here (DNS rebinding) sends that name.
+/// Whether a Host header names this machine by its loopback address, with any port (a tunnel has another one). A page
+/// of the web whose own name was made to lead here (DNS rebinding) sends that name.
 bool names_loopback(std::string_view authority) noexcept;
 
 /// `http://127.0.0.1:9464`; of "every address" the loopback one.

@@ -245,10 +245,11 @@ MonitoringServer::MonitoringServer(asio::any_io_executor executor, std::shared_p
     rules.token = serve::TokenCheck(config.token);
     rules.loopback_only = serve::is_loopback(address.address());
     if (!rules.loopback_only && !rules.token.wanted())
-        throw StorageError(StorageErrc::invalid_argument,
-                           "listening on " + config.listen +
-                               " needs a token, because other machines reach that address: set WHISPERENGINE_SERVE_TOKEN "
-                               "(e.g. of `openssl rand -hex 32`), or listen on 127.0.0.1");
+        throw StorageError(
+            StorageErrc::invalid_argument,
+            "listening on " + config.listen +
+                " needs a token, because other machines reach that address: set WHISPERENGINE_SERVE_TOKEN "
+                "(e.g. of `openssl rand -hex 32`), or listen on 127.0.0.1");
     state_ = std::make_shared<State>(std::move(executor), source, config, std::move(rules), address, std::move(logger));
 }
 
@@ -271,10 +272,7 @@ void MonitoringServer::start()
     asio::co_spawn(state_->strand, State::accept(state_, state_->shared->activity->begin()), asio::detached);
 }
 
-awaitable<void> MonitoringServer::stop(std::chrono::milliseconds patience)
-{
-    return State::stop(state_, patience);
-}
+awaitable<void> MonitoringServer::stop(std::chrono::milliseconds patience) { return State::stop(state_, patience); }
 
 std::uint16_t MonitoringServer::port() const
 {

@@ -33,8 +33,7 @@ public:
     http::request_parser<http::empty_body> parser;
 };
 
-RequestReader::RequestReader(std::size_t head_limit)
-    : limit_(head_limit), parser_(std::make_unique<Parser>(head_limit))
+RequestReader::RequestReader(std::size_t head_limit) : limit_(head_limit), parser_(std::make_unique<Parser>(head_limit))
 {
 }
 

@@ -58,10 +58,11 @@ TokenCheck::TokenCheck(const std::string& token)
         return;
     const bool fits = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < '\x7f'; });
     if (!fits || token.size() < shortest_token)
-        throw StorageError(StorageErrc::invalid_argument,
-                           "the token of the monitoring server (WHISPERENGINE_SERVE_TOKEN) is not allowed: it has at least " +
-                               std::to_string(shortest_token) +
-                               " characters, all of them printable ASCII without spaces, e.g. of `openssl rand -hex 32`");
+        throw StorageError(
+            StorageErrc::invalid_argument,
+            "the token of the monitoring server (WHISPERENGINE_SERVE_TOKEN) is not allowed: it has at least " +
+                std::to_string(shortest_token) +
+                " characters, all of them printable ASCII without spaces, e.g. of `openssl rand -hex 32`");
     digest_ = digest_of(token);
 }
 
@@ -89,8 +90,8 @@ Decision decide(const RequestHead& request, const AccessRules& rules)
         return refused(421, "the Host header names another machine; allowed here: localhost, 127.0.0.1 and [::1]");
     if (request.method != "GET" && request.method != "HEAD")
         return refused(405, "this method is not allowed; allowed: GET and HEAD");
-    const auto found = std::find_if(std::begin(paths), std::end(paths),
-                                    [&](const auto& path) { return path.first == request.path; });
+    const auto found =
+        std::find_if(std::begin(paths), std::end(paths), [&](const auto& path) { return path.first == request.path; });
     const bool is_live = found != std::end(paths) && found->second == Route::live;
     if (!is_live && !rules.token.accepts(request.authorization))
         return refused(401, request.authorization.empty()

@@ -20,13 +20,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 namespace whisperstore::serve {
 
-/// What `make` gives, or the StorageError it fails with, which is as good an answer for a while: a store that does not answer is
-/// not asked again by everybody who waits. Thread safe.
+/// What `make` gives, or the StorageError it fails with, which is as good an answer for a while: a store that does not
+/// answer is not asked again by everybody who waits. Thread safe.
 template <typename T>
 class SharedResult : public std::enable_shared_from_this<SharedResult<T>>
 {
@@ -47,16 +48,17 @@ public:
 
     awaitable<std::shared_ptr<const T>> get()
     {
+        // Nearly always: without a wait, and without what one costs.
+        if (const std::optional<Outcome> known = recent())
+            co_return value_of(*known);
         const auto outcome = std::make_shared<Outcome>();
-        std::function<void(std::shared_ptr<Job>)> submit = [self = this->shared_from_this()](
-                                                               const std::shared_ptr<Job>& job) {
-            self->join(std::static_pointer_cast<Waiting>(job));
-        };
+        std::function<void(std::shared_ptr<Job>)> submit =
+            [self = this->shared_from_this()](const std::shared_ptr<Job>& job) {
+                self->join(std::static_pointer_cast<Waiting>(job));
+            };
         auto waiting = std::make_shared<Waiting>(outcome);
         co_await Job::wait(std::move(waiting), std::move(submit), OperationContext());
-        if (outcome->failure)
-            std::rethrow_exception(outcome->failure);
-        co_return outcome->value;
+        co_return value_of(*outcome);
     }
 
     /// Cancels what is under way; later calls fail with `closed`.
@@ -84,6 +86,21 @@ private:
         const std::shared_ptr<Outcome> outcome;
     };
 
+    static std::shared_ptr<const T> value_of(const Outcome& outcome)
+    {
+        if (outcome.failure)
+            std::rethrow_exception(outcome.failure);
+        return outcome.value;
+    }
+
+    std::optional<Outcome> recent()
+    {
+        const std::lock_guard lock(mutex_);
+        if (ended_ || under_way_ || Clock::now() >= good_until_)
+            return std::nullopt;
+        return last_;
+    }
+
     void join(const std::shared_ptr<Waiting>& waiting)
     {
         {
@@ -109,10 +126,11 @@ private:
         auto part = std::make_shared<Activity::Part>(activity_->begin());
         boost::asio::post(strand_, [self = this->shared_from_this(), part] {
             self->watch();
-            boost::asio::co_spawn(self->strand_, collect(self, std::move(*part)),
-                                  boost::asio::bind_cancellation_slot(self->cancellation_.slot(), [](std::exception_ptr) {
-                                      // collect() has told everybody.
-                                  }));
+            boost::asio::co_spawn(
+                self->strand_, collect(self, std::move(*part)),
+                boost::asio::bind_cancellation_slot(self->cancellation_.slot(), [](std::exception_ptr) {
+                    // collect() has told everybody.
+                }));
             if (self->has_ended())
                 self->cancellation_.emit(boost::asio::cancellation_type::terminal);
         });

@@ -192,6 +192,10 @@ bool is_interrupt(const StorageError& error) noexcept;
 std::unique_ptr<Connection> open_for_check(const std::filesystem::path& path, std::string_view backend);
 /// Integrity and foreign keys. Throws StorageError corrupt naming the file.
 void check_integrity(Connection& connection);
+/// The pages and rows of a database as far as reading them shows; not what CHECK constraints say, which were held to
+/// when the rows were written, and not whether indexes have all rows. A fifth of the time of the whole check.
+/// Returns what is wrong, empty: nothing.
+std::string check_structure(Connection& connection);
 /// Both, without changing the file.
 void check_file(const std::filesystem::path& path, std::string_view backend);
 

@@ -77,6 +77,8 @@ StorageErrc classify(int extended, std::string_view detail) noexcept
     // The portable schema names its type checks "<table>_<column>_type".
     case SQLITE_CONSTRAINT_CHECK:
         return detail.ends_with("_type") ? StorageErrc::type_mismatch : StorageErrc::constraint_violation;
+    case SQLITE_READONLY_ROLLBACK:
+        return StorageErrc::unavailable;
     default:
         break;
     }
@@ -125,6 +127,9 @@ StorageErrc classify(int extended, std::string_view detail) noexcept
 
 std::string advice(int extended, const std::filesystem::path& path)
 {
+    if (extended == SQLITE_READONLY_ROLLBACK)
+        return " (" + path.string() +
+               " was left in the middle of a write by a process that is gone: open it for writing once)";
     switch (extended & 0xFF) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -49,6 +49,14 @@ void check_integrity(Connection& connection)
                           std::string(orphans.column_text(2)));
 }
 
+std::string check_structure(Connection& connection)
+{
+    connection.execute("PRAGMA ignore_check_constraints=ON");
+    std::string check = connection.query_text("PRAGMA quick_check(1)");
+    connection.execute("PRAGMA ignore_check_constraints=OFF");
+    return check == "ok" ? std::string() : check;
+}
+
 void check_file(const std::filesystem::path& path, std::string_view backend)
 {
     check_integrity(*open_for_check(path, backend));

@@ -29,6 +29,22 @@ void remove_left_overs(const fs::path& place, const std::string& prefix)
     }
 }
 
+/// Its descriptor; -1 and errno where it cannot be locked, or is gone.
+int lock_folder(const fs::path& folder) noexcept
+{
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0)
+        return -1;
+    int error = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    if (error == 0 && !is_same_file(descriptor, folder))
+        error = ENOENT;
+    if (error == 0)
+        return descriptor;
+    ::close(descriptor);
+    errno = error;
+    return -1;
+}
+
 } // namespace
 
 bool is_same_file(int descriptor, const fs::path& path)
@@ -55,16 +71,16 @@ bool remove_left_over_folder(const fs::path& folder)
 WorkFolder::WorkFolder(const fs::path& place, std::string_view purpose) : purpose_(purpose)
 {
     remove_left_overs(place, prefix_of(purpose_));
-    std::string name = (place / (prefix_of(purpose_) + "XXXXXX")).string();
-    if (!::mkdtemp(name.data()))
-        throw_errno(errno, "cannot create a folder in " + place.string(), purpose_);
-    path_ = name;
-    descriptor_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-        const int error = errno;
-        if (descriptor_ >= 0)
-            ::close(descriptor_);
-        throw_errno(error, "cannot lock " + path_.string(), purpose_);
+    // Until it is locked somebody else may take the new folder for a left-over.
+    constexpr int attempts = 100;
+    for (int attempt = 1; descriptor_ < 0; ++attempt) {
+        std::string name = (place / (prefix_of(purpose_) + "XXXXXX")).string();
+        if (!::mkdtemp(name.data()))
+            throw_errno(errno, "cannot create a folder in " + place.string(), purpose_);
+        path_ = name;
+        descriptor_ = lock_folder(path_);
+        if (descriptor_ < 0 && attempt == attempts)
+            throw_errno(errno, "cannot lock " + path_.string(), purpose_);
     }
 }
 

@@ -93,12 +93,15 @@ std::string capitalized(std::string text)
     return text;
 }
 
-std::string action_when_down(const std::string& type, const StorageError& error)
+/// What is wrong, and apart from it what to do.
+void set_down(ComponentHealth& component, const std::string& type, const StorageError& error)
 {
-    std::string action = capitalized(advice_for(type, error));
-    if (action.empty())
-        action = "Run \"whisperstore doctor\", which looks closer";
-    return action;
+    component.status = HealthStatus::down;
+    component.reason = error.what();
+    const std::string advice = advice_for(type, error);
+    if (component.reason.ends_with("; " + advice)) // as a failure of the start has it
+        component.reason.resize(component.reason.size() - advice.size() - 2);
+    component.action = advice.empty() ? "Run \"whisperstore doctor\", which looks closer" : capitalized(advice);
 }
 
 std::string action_when_degraded(StoreKind kind, const std::string& trouble)
@@ -138,9 +141,7 @@ awaitable<void> look(std::shared_ptr<LayerStores> stores, StoreKind kind, Compon
         // A caller that gives up wants to stop; that says nothing about the component.
         if (error.errc() == StorageErrc::cancelled)
             throw;
-        component.status = HealthStatus::down;
-        component.reason = error.what();
-        component.action = action_when_down(stores->type(kind), error);
+        set_down(component, stores->type(kind), error);
     }
     component.latency_ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
     component.since = gate.saw(component.status);

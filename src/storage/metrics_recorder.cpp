@@ -10,7 +10,6 @@
 
 #include <chrono>
 #include <string>
-
 #include <unistd.h>
 
 namespace whisperstore {
@@ -71,14 +70,18 @@ awaitable<json::object> record_once(std::shared_ptr<MeasuredLayer> layer, json::
     co_return unified;
 }
 
-awaitable<void> record_all(std::shared_ptr<LayerStores> stores, Logger logger)
+/// Weak: a layer that is dropped lets go of its files at once.
+awaitable<void> record_all(std::weak_ptr<LayerStores> weak, std::chrono::seconds interval, Logger logger)
 {
     asio::steady_timer timer(co_await asio::this_coro::executor);
-    const auto layer = std::make_shared<MeasuredLayer>(MeasuredLayer{stores});
     json::object before;
     while (true) {
-        timer.expires_after(stores->configuration.metrics.interval);
+        timer.expires_after(interval);
         co_await timer.async_wait(asio::use_awaitable);
+        std::shared_ptr<LayerStores> stores = weak.lock();
+        if (!stores)
+            co_return;
+        const auto layer = std::make_shared<MeasuredLayer>(MeasuredLayer{std::move(stores)});
         std::string trouble;
         try {
             before = co_await record_once(layer, before);
@@ -94,8 +97,9 @@ awaitable<void> record_all(std::shared_ptr<LayerStores> stores, Logger logger)
 
 } // namespace
 
-MetricsRecorder::MetricsRecorder(std::shared_ptr<LayerStores> stores, Logger logger)
-    : task_([stores = std::move(stores), logger = std::move(logger)] { return record_all(stores, logger); })
+MetricsRecorder::MetricsRecorder(const std::shared_ptr<LayerStores>& stores, Logger logger)
+    : task_([weak = std::weak_ptr(stores), interval = stores->configuration.metrics.interval,
+             logger = std::move(logger)] { return record_all(weak, interval, logger); })
 {
 }
 

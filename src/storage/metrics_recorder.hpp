@@ -15,7 +15,7 @@ namespace whisperstore {
 class MetricsRecorder
 {
 public:
-    MetricsRecorder(std::shared_ptr<LayerStores> stores, Logger logger);
+    MetricsRecorder(const std::shared_ptr<LayerStores>& stores, Logger logger);
     /// Waits until it has ended.
     awaitable<void> stop() { return task_.stop(); }
 

@@ -35,19 +35,30 @@ awaitable<void> reopen(std::shared_ptr<LayerStores> stores, StoreKind kind, Logg
         logger(LogLevel::info, "storage", "the " + std::string(to_string(kind)) + ", down at the start, is there now");
 }
 
-awaitable<void> reopen_all(std::shared_ptr<LayerStores> stores, Logger logger)
+/// Whether any is missing still.
+awaitable<bool> reopen_missing(std::shared_ptr<LayerStores> stores, Logger logger)
+{
+    bool missing = false;
+    for (const StoreKind kind : store_kinds) {
+        if (is_missing(*stores, kind))
+            co_await reopen(stores, kind, logger);
+        missing = missing || is_missing(*stores, kind);
+    }
+    co_return missing;
+}
+
+/// Weak: a layer that is dropped lets go of its files at once.
+awaitable<void> reopen_all(std::weak_ptr<LayerStores> weak, Logger logger)
 {
     asio::steady_timer timer(co_await asio::this_coro::executor);
     std::chrono::milliseconds pause = first_pause;
     while (true) {
         timer.expires_after(pause);
         co_await timer.async_wait(asio::use_awaitable);
-        bool missing = false;
-        for (const StoreKind kind : store_kinds) {
-            if (is_missing(*stores, kind))
-                co_await reopen(stores, kind, logger);
-            missing = missing || is_missing(*stores, kind);
-        }
+        std::shared_ptr<LayerStores> stores = weak.lock();
+        if (!stores)
+            co_return;
+        const bool missing = co_await reopen_missing(std::move(stores), logger);
         if (!missing)
             co_return;
         pause = std::min(pause * 2, longest_pause);
@@ -56,8 +67,8 @@ awaitable<void> reopen_all(std::shared_ptr<LayerStores> stores, Logger logger)
 
 } // namespace
 
-StoreReopener::StoreReopener(std::shared_ptr<LayerStores> stores, Logger logger)
-    : task_([stores = std::move(stores), logger = std::move(logger)] { return reopen_all(stores, logger); })
+StoreReopener::StoreReopener(const std::shared_ptr<LayerStores>& stores, Logger logger)
+    : task_([weak = std::weak_ptr(stores), logger = std::move(logger)] { return reopen_all(weak, logger); })
 {
 }
 

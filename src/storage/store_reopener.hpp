@@ -14,7 +14,7 @@ namespace whisperstore {
 class StoreReopener
 {
 public:
-    StoreReopener(std::shared_ptr<LayerStores> stores, Logger logger);
+    StoreReopener(const std::shared_ptr<LayerStores>& stores, Logger logger);
     /// Waits until it has ended.
     awaitable<void> stop() { return task_.stop(); }
 

@@ -1,5 +1,5 @@
-// What clients send to the monitoring server: requests in any pieces, what they may, and the answers' heads. The first byte tells
-// the size of the pieces, the second the rules.
+// What clients send to the monitoring server: requests in any pieces, what they may, and the answers' heads. The first
+// byte tells the size of the pieces, the second the rules.
 
 #include "fuzz/fuzz_target.hpp"
 #include "protocol/http/response_reader.hpp"
@@ -52,7 +52,8 @@ Seen read(std::string_view bytes, std::size_t piece)
     if (reader.state() == State::refused) {
         seen.refused = reader.refusal().status;
         require(!reader.refusal().message.empty(), "a refusal says what is wrong");
-        require(reader.feed("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") == State::refused, "nothing follows a refusal");
+        require(reader.feed("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") == State::refused,
+                "nothing follows a refusal");
     }
     return seen;
 }

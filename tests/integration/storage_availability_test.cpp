@@ -1,4 +1,5 @@
-// Starting without a store, losing it while the layer runs, and its return: in each mode, on real servers behind a proxy.
+// Starting without a store, losing it while the layer runs, and its return: in each mode, on real servers behind a
+// proxy.
 #include "servers/chaos_proxy.hpp"
 #include "servers/neo4j_servers.hpp"
 #include "servers/postgresql_servers.hpp"
@@ -49,13 +50,12 @@ protected:
     void SetUp() override
     {
         configuration = laptop_configuration(directory / "data");
-        for (ResilienceConfig* config :
-             {&configuration.resilience.database, &configuration.resilience.vector_database,
-              &configuration.resilience.cache, &configuration.resilience.graph_database}) {
+        for (ResilienceConfig* config : {&configuration.resilience.database, &configuration.resilience.vector_database,
+                                         &configuration.resilience.cache, &configuration.resilience.graph_database}) {
             config->breaker_open = 50ms;
             config->breaker_max_open = 100ms;
             config->retry_attempts = 1;
-            config->attempt_timeout = 2000ms;
+            config->attempt_timeout = 10s;
         }
         switch (GetParam()) {
         case Lost::database:
@@ -196,9 +196,8 @@ protected:
     json::object extended()
     {
         const json::object all = metrics();
-        return GetParam() == Lost::graph_database
-                   ? all.at("extended").at("graph_database").as_object()
-                   : all.at(name_of(GetParam())).at("extended").as_object();
+        return GetParam() == Lost::graph_database ? all.at("extended").at("graph_database").as_object()
+                                                  : all.at(name_of(GetParam())).at("extended").as_object();
     }
 
     TestDirectory directory;

@@ -111,7 +111,7 @@ TEST_F(StorageMetrics, TellOfCallsErrorsFilesAndIndexes)
 {
     StorageMetricsCollector collector(*storage);
     run(storage->database().execute_query("INSERT INTO users (user_id, username) VALUES ('u', 'U')"));
-    static_cast<void>(error_of([&] { run(storage->database().execute_query("SELECT nothing FROM nowhere")); }));
+    static_cast<void>(error_of([&] { run(storage->database().execute_query("SELECT 1 FROM nowhere")); }));
     run(storage->graph().create_user_node("u", json::object()));
     const json::object all = run(collector.get_unified_metrics());
     const json::value& database = all.at("database").at("extended");
@@ -140,7 +140,8 @@ TEST_F(StorageMetrics, ComeInPrometheusText)
           "whisperstore_circuit_state{layer=\"cache\",backend=\"memory\",state=\"closed\"} 1",
           "whisperstore_circuit_state{layer=\"cache\",backend=\"memory\",state=\"open\"} 0",
           "whisperstore_call_duration_seconds_count{layer=\"database\",backend=\"sqlite\",operation=\"execute_query\"}",
-          "whisperstore_vector_documents{layer=\"vector_database\",backend=\"local_qdrant\",collection=\"user_memories\"} 0"})
+          "whisperstore_vector_documents{layer=\"vector_database\",backend=\"local_qdrant\",collection=\"user_"
+          "memories\"} 0"})
         EXPECT_NE(text.find(line), std::string::npos) << line << " is not in\n" << text;
 }
 

@@ -3,6 +3,7 @@
 #include "database/archive/archive_reader.hpp"
 #include "database/archive/archive_writer.hpp"
 #include "database/archive/sqlite_catalog.hpp"
+#include "database/archive/type_checks.hpp"
 #include "support/run.hpp"
 #include "support/test_directory.hpp"
 
@@ -407,6 +408,75 @@ TEST(Archive, ValuesThatThePortableSchemaDoesNotAllowAreTold)
     const StorageError error = test::error_of([&] { writer.finish(contents); });
     EXPECT_EQ(error.errc(), StorageErrc::constraint_violation);
     EXPECT_NE(error.message().find("performance_metrics"), std::string::npos) << error.what();
+}
+
+/// A value for each kind of column, and values that are almost one.
+std::vector<Value> candidates()
+{
+    std::vector<Value> out{Value(),
+                           Value(true),
+                           Value(0),
+                           Value(1),
+                           Value(2),
+                           Value(-0.5),
+                           Value(1.0),
+                           Value("text"),
+                           Value(std::numeric_limits<double>::infinity()),
+                           Value(std::numeric_limits<double>::quiet_NaN()),
+                           Value(Blob{std::byte{1}})};
+    for (const char* time :
+         {"2026-01-01T00:00:00.000000Z", "0000-02-29T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z",
+          "2025-02-29T00:00:00.000000Z", "2026-01-01T00:00:60.000000Z", "2026-01-01t00:00:00.000000Z",
+          "2026-01-01T24:00:00.000000Z", "2026-01-01T00:00:00.000+01:00", "infinity", "2026-01-01T00:00:00.0000000"})
+        out.emplace_back(time);
+    return out;
+}
+
+/// Makes the temporary table "one" of a column of the portable schema alone, as SQLite has it.
+void make_table_of(sqlite::Connection& connection, const Table& table, const Column& column)
+{
+    for (const auto& [name, sql] : WhisperEngineSchema::get_core_schema().render(SqlDialect::sqlite)) {
+        if (name != table.name)
+            continue;
+        const std::size_t begin = sql.find("    " + column.name + " ");
+        std::string definition = sql.substr(begin, sql.find('\n', begin) - begin);
+        if (definition.ends_with(','))
+            definition.pop_back();
+        connection.execute("DROP TABLE IF EXISTS temp.one; CREATE TEMP TABLE one (" + definition + ")");
+    }
+}
+
+TEST(Archive, TypesThatAreSeenToHoldAreThoseThatSqliteTakes)
+{
+    test::TestDirectory directory;
+    sqlite::OpenOptions options;
+    options.path = directory / "empty";
+    sqlite::Connection connection(options);
+    connection.execute("PRAGMA foreign_keys=OFF");
+    for (const PortableTable& table : core_tables()) {
+        const archive::TypeChecks checks(table);
+        const Table& core = *core_table(table);
+        for (std::size_t place = 0; place < table.columns.size(); ++place) {
+            const Column& column = core.columns.at(place);
+            ASSERT_EQ(column.name, table.columns[place].name);
+            if (column.type == ColumnType::automatic_id)
+                continue;
+            make_table_of(connection, core, column);
+            std::size_t held = 0;
+            for (const Value& value : candidates()) {
+                RowsBuilder builder(std::vector<std::string>(table.columns.size(), "column"));
+                for (std::size_t i = 0; i < table.columns.size(); ++i)
+                    builder.add(i == place ? value.view() : ValueView());
+                if (value.kind() == ValueKind::null || !checks.hold(builder.finish().front()))
+                    continue;
+                ++held;
+                sqlite::Statement insert = connection.prepare_once("INSERT OR REPLACE INTO temp.one VALUES (?1)");
+                insert.bind(1, value);
+                EXPECT_NO_THROW(insert.run()) << table.name << "." << column.name;
+            }
+            EXPECT_GT(held, 0U) << table.name << "." << column.name << " is always looked at by SQLite";
+        }
+    }
 }
 
 TEST(Archive, IdsGivenBeforeAreRemembered)

@@ -32,7 +32,8 @@ inline void plant(const std::filesystem::path& root, const std::map<std::string,
 /// Everything a configuration holds, secrets in the clear: what a backend would see.
 inline std::string everything(const StorageConfiguration& c)
 {
-    std::string out;
+    std::string out = json::serialize(c.availability.to_json()) + std::to_string(c.metrics.interval.count()) + " " +
+                      std::to_string(c.metrics.retention.count()) + "\n";
     const auto add = [&](const auto& value) {
         if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(value)>>)
             out += std::to_string(value);

@@ -207,6 +207,9 @@ TEST_F(LocalQdrantArchive, ARestoreThatWasDecidedIsFinished)
     }
     const auto reader = open_reader();
     EXPECT_STORAGE_ERROR(run(reader->count_documents("only_in_backup")), unavailable);
+    // What is there now is not all, and a backup of it would miss the rest.
+    EXPECT_STORAGE_ERROR(run(reader->list_collections()), unavailable);
+    EXPECT_STORAGE_ERROR(run(reader->backup_collections(directory / "partial")), unavailable);
     run(vectors->initialize());
     expect_state_of_backup();
     EXPECT_EQ(run(reader->count_documents("only_in_backup")), 0U);

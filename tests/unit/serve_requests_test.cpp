@@ -16,7 +16,8 @@ using State = RequestReader::State;
 
 const std::string plain = "GET /metrics?x=1 HTTP/1.1\r\nHost: localhost:9464\r\n\r\n";
 
-/// Feeds in pieces of `piece` bytes; the status of the refusal, 0 for a request that is complete, -1 for one that is not.
+/// Feeds in pieces of `piece` bytes; the status of the refusal, 0 for a request that is complete, -1 for one that is
+/// not.
 int outcome(RequestReader& reader, std::string_view bytes, std::size_t piece)
 {
     for (std::size_t at = 0; at < bytes.size(); at += piece)
@@ -141,7 +142,8 @@ TEST(ServeRoutes, WantTheTokenForAllButTheProbeOfLife)
 
 TEST(ServeRoutes, RefuseWeakTokensWithoutRepeatingThem)
 {
-    for (const std::string token : {"sesame", "sesame sesame sesame", "sesame-sesame-\nsesame", "sesame-sesame-sésame"}) {
+    for (const std::string token :
+         {"sesame", "sesame sesame sesame", "sesame-sesame-\nsesame", "sesame-sesame-sésame"}) {
         const StorageError error = test::error_of([&] { TokenCheck{token}; });
         EXPECT_EQ(error.errc(), StorageErrc::invalid_argument);
         EXPECT_EQ(std::string(error.what()).find("sesame"), std::string::npos) << error.what();
@@ -156,8 +158,8 @@ TEST(ServeRoutes, OfLoopbackAnswerOnlyToNamesOfThisMachine)
         request.authority = name;
         EXPECT_EQ(decide(request, rules).route, Route::metrics) << name;
     }
-    for (const std::string name : {"evil.example", "evil.example:9464", "127.0.0.1.evil.example", "localhost.evil.example",
-                                   "10.0.0.1", "[::2]", "[::1", "0.0.0.0"}) {
+    for (const std::string name : {"evil.example", "evil.example:9464", "127.0.0.1.evil.example",
+                                   "localhost.evil.example", "10.0.0.1", "[::2]", "[::1", "0.0.0.0"}) {
         request.authority = name;
         EXPECT_EQ(decide(request, rules).refusal.status, 421) << name;
     }
@@ -209,8 +211,8 @@ TEST(ServeAnswers, CarryTheHeadersThatKeepThemWhereTheyBelong)
     const std::string head = answer_head(answer, true, true, std::chrono::system_clock::from_time_t(784111777));
     EXPECT_TRUE(head.starts_with("HTTP/1.1 429 Too Many Requests\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n")) << head;
     for (const std::string line :
-         {"Content-Type: application/json\r\n", "Connection: close\r\n", "Retry-After: 1\r\n", "Cache-Control: no-store\r\n",
-          "X-Content-Type-Options: nosniff\r\n", "Referrer-Policy: no-referrer\r\n",
+         {"Content-Type: application/json\r\n", "Connection: close\r\n", "Retry-After: 1\r\n",
+          "Cache-Control: no-store\r\n", "X-Content-Type-Options: nosniff\r\n", "Referrer-Policy: no-referrer\r\n",
           "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"})
         EXPECT_NE(head.find(line), std::string::npos) << line;
     EXPECT_TRUE(head.ends_with("\r\n\r\n"));

@@ -91,6 +91,27 @@ TEST(SqliteConnection, ReadersCannotWrite)
     EXPECT_STORAGE_ERROR(Connection(at(directory / "absent.db", true)), not_found);
 }
 
+TEST(SqliteConnection, ReadersSayWhoHasToMendWhatAKilledWriterLeft)
+{
+    const TestDirectory directory;
+    {
+        OpenOptions options = at(directory / "live.db");
+        options.archive = true;
+        Connection connection(options);
+        connection.execute("CREATE TABLE t (a); INSERT INTO t SELECT zeroblob(1000) FROM pragma_function_list; "
+                           "PRAGMA cache_size=1; BEGIN; UPDATE t SET a = zeroblob(999)");
+        for (const char* suffix : {"", "-journal"})
+            std::filesystem::copy_file(directory / (std::string("live.db") + suffix),
+                                       directory / (std::string("left.db") + suffix));
+    }
+    const StorageError error = test::error_of([&] { Connection(at(directory / "left.db", true)); });
+    EXPECT_EQ(error.errc(), StorageErrc::unavailable);
+    EXPECT_NE(error.message().find("open it for writing once"), std::string::npos) << error.what();
+    Connection(at(directory / "left.db"));
+    Connection reader(at(directory / "left.db", true));
+    EXPECT_EQ(reader.query_int("SELECT count(*) FROM t WHERE length(a) <> 1000"), 0);
+}
+
 TEST(SqliteConnection, DeletedTextDoesNotStayOnTheDisk)
 {
     const TestDirectory directory;

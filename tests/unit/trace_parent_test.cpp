@@ -27,11 +27,17 @@ TEST(TraceParent, IsReadAndWritten)
 
 TEST(TraceParent, IsIgnoredWhereItIsNone)
 {
-    const std::vector<std::string> texts =
-         {std::string(), example.substr(0, 54), example + "-", example + "0", "ff" + example.substr(2),
-          "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-          "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-          "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01", "cc" + example.substr(2) + "x"};
+    const std::vector<std::string> texts = {std::string(),
+                                            example.substr(0, 54),
+                                            example + "-",
+                                            example + "0",
+                                            "ff" + example.substr(2),
+                                            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+                                            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+                                            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+                                            "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                                            "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01",
+                                            "cc" + example.substr(2) + "x"};
     for (const std::string& text : texts)
         EXPECT_FALSE(parse_trace_parent(text)) << text;
 }

@@ -2,10 +2,10 @@
 
 #include "commands/command_tree.hpp"
 #include "commands/passphrase.hpp"
-#include "display/backup_progress.hpp"
 #include "display/message_view.hpp"
 #include "display/table.hpp"
 #include "display/text_layout.hpp"
+#include "display/work_progress.hpp"
 
 #include <whisperstore/backup/backup_schedule.hpp>
 #include <whisperstore/backup/unified_backup_manager.hpp>
@@ -25,7 +25,6 @@ struct BackupArguments
     bool unencrypted = false;
     std::string passphrase_file;
     bool quick = false;
-    bool events = false;
     bool dry_run = false;
     std::optional<std::size_t> keep_last;
     std::optional<std::size_t> keep_daily;
@@ -33,25 +32,29 @@ struct BackupArguments
     std::optional<std::size_t> keep_monthly;
 };
 
-void print_document(Invocation& invocation, const BackupArguments& arguments, const json::object& document)
+std::string title_of(const BackupProgress& progress)
 {
-    if (!arguments.events) {
-        invocation.out().document(document);
-        return;
-    }
-    json::object line;
-    line["result"] = document;
-    invocation.out().line(compact(line));
+    std::string title;
+    if (progress.phase == "snapshot")
+        title = "Copying ";
+    else if (progress.phase == "pack")
+        title = "Writing ";
+    else if (progress.phase == "check")
+        title = "Checking ";
+    else if (progress.phase == "unpack")
+        title = "Unpacking ";
+    else
+        title = "Restoring ";
+    return title.append(progress.component);
 }
 
-void print_manifest(Invocation& invocation, const BackupArguments& arguments, const std::string& headline,
-                    const BackupManifest& manifest)
+void print_manifest(Invocation& invocation, const std::string& headline, const BackupManifest& manifest)
 {
     Output& out = invocation.out();
     if (invocation.json()) {
         json::object document = manifest.to_dict();
         document["backup_path"] = manifest.backup_path.string();
-        print_document(invocation, arguments, document);
+        out.document(document);
         return;
     }
     out.line(headline);
@@ -95,12 +98,17 @@ std::string folder_of(const BackupArguments& arguments, const BackupConfig& conf
 
 /// Runs `work` with the options of the command; where a passphrase turns out to be missing somebody is asked for it.
 template <typename Result>
-Result run_with_passphrase(Invocation& invocation, const BackupArguments& arguments, BackupOptions options,
+Result run_with_passphrase(Invocation& invocation, BackupOptions options,
                            const std::function<awaitable<Result>(BackupOptions)>& work)
 {
     const auto run = [&] {
-        BackupProgressView view(arguments.events && invocation.json() ? &invocation.out() : nullptr);
-        options.progress = [&view](const BackupProgress& progress) { view.show(progress); };
+        WorkProgress told(invocation.json());
+        options.progress = [&told](const BackupProgress& progress) {
+            WorkStep step{title_of(progress), progress.component, progress.phase};
+            step.bytes = progress.bytes;
+            step.bytes_in_total = progress.bytes_in_total;
+            told.update(step);
+        };
         return invocation.run(work(options));
     };
     try {
@@ -139,10 +147,10 @@ Exit create(Invocation& invocation, const BackupArguments& arguments)
         const std::function<awaitable<BackupManifest>(BackupOptions)> work = [&](BackupOptions given) {
             return UnifiedBackupManager().create_full_backup(*storage, folder, std::move(given), invocation.context());
         };
-        manifest = run_with_passphrase(invocation, arguments, std::move(options), work);
+        manifest = run_with_passphrase(invocation, std::move(options), work);
         storage.close();
     }
-    print_manifest(invocation, arguments, "Backup written to " + one_line(folder.string()), manifest);
+    print_manifest(invocation, "Backup written to " + one_line(folder.string()), manifest);
     return Exit::done;
 }
 
@@ -152,8 +160,8 @@ Exit verify(Invocation& invocation, const BackupArguments& arguments)
         return UnifiedBackupManager().verify_backup(arguments.directory, std::move(given), invocation.context());
     };
     const BackupManifest manifest =
-        run_with_passphrase(invocation, arguments, options_of(arguments, configured(invocation, arguments)), work);
-    print_manifest(invocation, arguments,
+        run_with_passphrase(invocation, options_of(arguments, configured(invocation, arguments)), work);
+    print_manifest(invocation,
                    one_line(arguments.directory) + " is complete and undamaged, made on " +
                        short_time(format_timestamp(manifest.timestamp)) + " by whisperstore " +
                        manifest.library_version,
@@ -164,10 +172,10 @@ Exit verify(Invocation& invocation, const BackupArguments& arguments)
 void print_report(Invocation& invocation, const BackupArguments& arguments, const RestoreReport& report)
 {
     if (invocation.json()) {
-        print_document(invocation, arguments, report.to_json());
+        invocation.out().document(report.to_json());
         return;
     }
-    print_manifest(invocation, arguments, "Restored from " + one_line(arguments.directory), report.manifest);
+    print_manifest(invocation, "Restored from " + one_line(arguments.directory), report.manifest);
     Output& out = invocation.out();
     for (const std::string& note : report.notes)
         out.line("Note: " + note + ".");
@@ -186,7 +194,7 @@ Exit restore(Invocation& invocation, const BackupArguments& arguments)
         co_await UnifiedBackupManager().verify_backup(arguments.directory, std::move(given), invocation.context());
         co_return passphrase;
     };
-    options.passphrase = run_with_passphrase(invocation, arguments, options, check);
+    options.passphrase = run_with_passphrase(invocation, options, check);
     RestoreReport report;
     {
         OpenStorage storage = invocation.open(Access::write);
@@ -194,7 +202,7 @@ Exit restore(Invocation& invocation, const BackupArguments& arguments)
             return UnifiedBackupManager().restore_from_backup(arguments.directory, *storage, std::move(given),
                                                               invocation.context());
         };
-        report = run_with_passphrase(invocation, arguments, std::move(options), work);
+        report = run_with_passphrase(invocation, std::move(options), work);
         storage.close();
     }
     print_report(invocation, arguments, report);
@@ -326,11 +334,6 @@ void add_backup_commands(CLI::App& program, Selected& selected)
         });
         return Added{command, arguments};
     };
-    const auto add_events = [](const Added& added) {
-        added.command->add_flag("--events", added.arguments->events,
-                                "With --json: print how far it is, an object a line, and the result as the last one");
-    };
-
     const Added creating =
         add("create", "Write a backup, also while another process uses the data",
             "A new folder for it; a new one in WHISPERENGINE_BACKUP_DIR where none is named", false, create);
@@ -340,13 +343,11 @@ void add_backup_commands(CLI::App& program, Selected& selected)
         ->add_flag("--encrypt", creating.arguments->encrypt,
                    "Encrypt it (AES-256-GCM), as it is wherever a passphrase is set; without one you are asked")
         ->excludes("--unencrypted");
-    add_events(creating);
     creating.command->footer("Interrupted with Ctrl-C it leaves nothing behind.");
 
     const Added restoring =
         add("restore", "Replace the content of all stores by a backup's", "The backup's folder", true, restore);
     add_passphrase_options(*restoring.command, *restoring.arguments);
-    add_events(restoring);
     restoring.command->footer("The backup is verified before anything is touched, and when a part cannot be\n"
                               "restored, or with Ctrl-C, the old content stays. A restore that was killed is\n"
                               "completed by the same command.");
@@ -356,7 +357,6 @@ void add_backup_commands(CLI::App& program, Selected& selected)
     verifying.command->add_flag("--quick", verifying.arguments->quick,
                                 "Checksums only; do not read what is in the archives");
     add_passphrase_options(*verifying.command, *verifying.arguments);
-    add_events(verifying);
 
     add("list", "The backups in a folder, the newest first", "The folder (WHISPERENGINE_BACKUP_DIR)", false, list);
 

@@ -61,8 +61,8 @@ void print(Invocation& invocation, const Findings& findings)
     Table table(invocation.terminal());
     table.column("CHECK").column("", Align::left, Cut::never).column("WHAT WAS FOUND");
     for (const Finding& finding : findings.all())
-        table.row({Cell(finding.check), Cell(to_string(finding.severity), tone_of(finding.severity)),
-                   Cell(finding.message)});
+        table.row(
+            {Cell(finding.check), Cell(to_string(finding.severity), tone_of(finding.severity)), Cell(finding.message)});
     table.print(out);
     bool first = true;
     for (const Finding& finding : findings.all()) {
@@ -84,7 +84,8 @@ Exit examine(Invocation& invocation)
     const StorageConfiguration& configuration = manager.get_storage_configuration();
     Findings findings;
     for (const std::string& warning : manager.warnings())
-        findings.warning("configuration", warning, "Correct it; \"whisperstore config show\" tells where values are from");
+        findings.warning("configuration", warning,
+                         "Correct it; \"whisperstore config show\" tells where values are from");
     if (manager.warnings().empty())
         findings.ok("configuration", std::string(to_string(manager.environment())) + ", tier " +
                                          std::to_string(manager.scale_tier()) + ", every setting is understood");
@@ -119,8 +120,9 @@ Exit examine(Invocation& invocation)
 void add_doctor_command(CLI::App& program, Selected& selected)
 {
     CLI::App* doctor = program.add_subcommand("doctor", "Look for what is wrong, and say what to do about it");
-    doctor->footer("Looks at the configuration, folders, disk space, each store, versions, schema, clocks, backups, and\n"
-                   "whether the stores fit each other. Changes nothing. Exit code 1 when there is a problem.");
+    doctor->footer(
+        "Looks at the configuration, folders, disk space, each store, versions, schema, clocks, backups, and\n"
+        "whether the stores fit each other. Changes nothing. Exit code 1 when there is a problem.");
     doctor->callback([&selected] { selected.action = examine; });
 }
 

@@ -69,7 +69,8 @@ Exit show_list(Invocation& invocation, const MetricsOptions& options)
             json::object one;
             one["name"] = metric.name;
             one["kind"] = to_string(metric.kind);
-            one["labels"] = "layer,backend" + (metric.labels.empty() ? std::string() : "," + std::string(metric.labels));
+            one["labels"] =
+                "layer,backend" + (metric.labels.empty() ? std::string() : "," + std::string(metric.labels));
             one["help"] = metric.help;
             list.emplace_back(std::move(one));
         }
@@ -79,7 +80,8 @@ Exit show_list(Invocation& invocation, const MetricsOptions& options)
     Table table(invocation.terminal());
     table.column("METRIC", Align::left, Cut::never).column("KIND").column("LABELS").column("WHAT IT IS");
     for (const Metric& metric : metric_table())
-        table.row({Cell(metric.name), Cell(to_string(metric.kind)), Cell(metric.labels, Tone::quiet), Cell(metric.help)});
+        table.row(
+            {Cell(metric.name), Cell(to_string(metric.kind)), Cell(metric.labels, Tone::quiet), Cell(metric.help)});
     table.print(invocation.out());
     return Exit::done;
 }

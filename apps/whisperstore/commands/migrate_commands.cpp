@@ -2,9 +2,10 @@
 
 #include "commands/command_tree.hpp"
 #include "commands/migration_place.hpp"
-#include "display/event_progress.hpp"
+#include "commands/scratch_folder.hpp"
 #include "display/table.hpp"
 #include "display/text_layout.hpp"
+#include "display/work_progress.hpp"
 
 #include <whisperstore/migration/storage_migration_manager.hpp>
 #include <whisperstore/resilience/decorate.hpp>
@@ -12,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace whisperstore::cli {
@@ -73,7 +75,7 @@ public:
           options_(options),
           from_(configuration_of(invocation, options.from)),
           to_(configuration_of(invocation, options.to)),
-          progress_(invocation.out(), invocation.json())
+          progress_(invocation.json())
     {
         from_.database.read_only = true;
         from_.vector_database.read_only = true;
@@ -82,7 +84,7 @@ public:
     void database()
     {
         auto source = open_database(from_);
-        auto target = open_database(to_);
+        auto target = open_target_database();
         move("database", [&](const MigrationOptions& how) {
             return manager_.migrate_database(**source, **target, how, invocation_.context());
         });
@@ -95,13 +97,11 @@ public:
         Opened<Vectors> source(invocation_.runtime(),
                                StorageManagerFactory::create_vector_manager(from_.vector_database), &Vectors::cleanup);
         invocation_.run((*source).initialize(invocation_.context()));
-        Opened<Vectors> target(invocation_.runtime(), StorageManagerFactory::create_vector_manager(to_.vector_database),
-                               &Vectors::cleanup);
-        invocation_.run((*target).initialize(invocation_.context()));
+        const auto target = open_target_vectors();
         move("vectors", [&](const MigrationOptions& how) {
-            return manager_.migrate_vector_database(*source, *target, how, invocation_.context());
+            return manager_.migrate_vector_database(*source, **target, how, invocation_.context());
         });
-        target.close();
+        target->close();
         source.close();
     }
     void cache()
@@ -126,8 +126,8 @@ public:
     }
     void graph()
     {
-        const Graph source = open_graph(from_);
-        const Graph target = open_graph(to_);
+        const Graph source = open_graph(from_, in_tables(from_) ? open_database(from_) : nullptr);
+        const Graph target = open_graph(to_, in_tables(to_) ? open_target_database() : nullptr);
         move("graph", [&](const MigrationOptions& how) {
             return manager_.migrate_graph(**source.graph, **target.graph, how, invocation_.context());
         });
@@ -143,6 +143,13 @@ public:
             graph();
         if (from_.cache.type != "memory" && to_.cache.type != "memory")
             cache();
+    }
+
+    /// What becomes of it, as one document.
+    void end()
+    {
+        if (invocation_.json())
+            invocation_.out().document(reports_);
     }
 
 private:
@@ -172,14 +179,55 @@ private:
         invocation_.run(adapter->connect(invocation_.context()));
         return opened;
     }
-    Graph open_graph(const StorageConfiguration& configuration)
+    /// A dry run makes nothing: where there is no file yet the target is an empty database in memory.
+    std::unique_ptr<Database> open_target_database()
+    {
+        if (!options_.dry_run)
+            return open_database(to_);
+        StorageConfiguration looked_at = to_;
+        looked_at.database.read_only = true;
+        try {
+            return open_database(looked_at);
+        } catch (const StorageError& error) {
+            if (error.errc() != StorageErrc::not_found || to_.database.type != "sqlite")
+                throw;
+        }
+        looked_at.database.read_only = false;
+        looked_at.database.connection_string = "sqlite:///:memory:";
+        return open_database(looked_at);
+    }
+    std::unique_ptr<Opened<VectorDatabaseManager>> open_vectors(const VectorDatabaseConfig& config)
+    {
+        auto opened = std::make_unique<Opened<VectorDatabaseManager>>(
+            invocation_.runtime(), StorageManagerFactory::create_vector_manager(config),
+            &VectorDatabaseManager::cleanup);
+        invocation_.run((**opened).initialize(invocation_.context()));
+        return opened;
+    }
+    /// As open_target_database(), with an empty folder.
+    std::unique_ptr<Opened<VectorDatabaseManager>> open_target_vectors()
+    {
+        if (!options_.dry_run)
+            return open_vectors(to_.vector_database);
+        VectorDatabaseConfig looked_at = to_.vector_database;
+        looked_at.read_only = true;
+        try {
+            return open_vectors(looked_at);
+        } catch (const StorageError& error) {
+            if (error.errc() != StorageErrc::not_found || looked_at.persist_directory.empty())
+                throw;
+        }
+        looked_at.read_only = false;
+        looked_at.persist_directory = empty_folder_.emplace().path();
+        return open_vectors(looked_at);
+    }
+    Graph open_graph(const StorageConfiguration& configuration, std::unique_ptr<Database> tables)
     {
         Graph graph;
         if (configuration.graph_database.type == "none")
             throw StorageError(StorageErrc::invalid_argument,
                                "there is no graph: WHISPERENGINE_GRAPH_DB_TYPE is none; set sqlite or neo4j");
-        if (in_tables(configuration))
-            graph.database = open_database(configuration);
+        graph.database = std::move(tables);
         auto manager = StorageManagerFactory::create_graph_manager(configuration.graph_database,
                                                                    graph.database ? graph.database->share() : nullptr);
         graph.graph = std::make_unique<Opened<GraphDatabaseManager>>(invocation_.runtime(), manager,
@@ -201,18 +249,20 @@ private:
             const char* doing = progress.phase == "verify" ? "Verifying "
                                 : progress.phase == "copy" ? "Copying "
                                                            : "Reading ";
-            progress_.update(doing + what, what, progress.phase, progress.item, progress.rows, progress.rows_in_total,
-                             progress.bytes);
+            WorkStep step{doing + what, what, progress.phase, progress.item};
+            step.rows = progress.rows;
+            step.rows_in_total = progress.rows_in_total;
+            step.bytes = progress.bytes;
+            progress_.update(step);
         };
         MigrationReport report;
         try {
             report = invocation_.run(work(how));
-        } catch (const Interrupted&) {
+        } catch (const Interrupted& interrupted) {
             progress_.end();
-            report_note(
-                "Interrupted. Nothing was lost: what was in the target is there. Run the same command again, and "
-                "it goes on from what has arrived.");
-            throw;
+            throw Interrupted{interrupted.signal,
+                              "nothing was lost: what was in the target is there. Run the same command again, and it "
+                              "goes on from what has arrived"};
         } catch (const StorageError& error) {
             progress_.end();
             if (error.errc() == StorageErrc::already_exists)
@@ -227,9 +277,11 @@ private:
     {
         Output& out = invocation_.out();
         if (invocation_.json()) {
-            json::object event = report.to_json();
+            json::object event;
             event["event"] = "done";
-            out.line(compact(event));
+            event["component"] = what;
+            report_note(compact(event));
+            reports_.push_back(report.to_json());
             return;
         }
         const std::string way = " from " + report.source + " to " + report.target;
@@ -257,7 +309,9 @@ private:
     const MigrateOptions& options_;
     StorageConfiguration from_;
     StorageConfiguration to_;
-    EventProgress progress_;
+    std::optional<ScratchFolder> empty_folder_; ///< outlives what is opened in it
+    WorkProgress progress_;
+    json::array reports_; ///< of the layers, with --json
     StorageMigrationManager manager_;
 };
 
@@ -290,6 +344,7 @@ void add_migrate_commands(CLI::App& program, Selected& selected)
             selected.action = [options, action](Invocation& invocation) {
                 Migrate work(invocation, *options);
                 (work.*action)();
+                work.end();
                 return Exit::done;
             };
         });

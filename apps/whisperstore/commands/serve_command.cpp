@@ -91,10 +91,11 @@ void add_serve_command(CLI::App& program, Selected& selected)
                      "An IP address or localhost, and a port; port 0: any free one. In place of "
                      "WHISPERENGINE_SERVE_LISTEN or 127.0.0.1:9464")
         ->option_text("HOST:PORT");
-    command->footer("Opens the stores read-only, so it runs beside an assistant; the numbers are those of this process. An "
-                    "application serves its own with MonitoringServer (docs/serve.md).\n"
-                    "Addresses that other machines reach need a token: WHISPERENGINE_SERVE_TOKEN.\n"
-                    "Ctrl-C and SIGTERM end it after the requests under way, with exit code 0.");
+    command->footer(
+        "Opens the stores read-only, so it runs beside an assistant; the numbers are those of this process. An "
+        "application serves its own with MonitoringServer (docs/serve.md).\n"
+        "Addresses that other machines reach need a token: WHISPERENGINE_SERVE_TOKEN.\n"
+        "Ctrl-C and SIGTERM end it after the requests under way, with exit code 0.");
     command->callback([&selected, listen] {
         selected.action = [listen](Invocation& invocation) { return serve(invocation, *listen); };
     });

@@ -31,7 +31,10 @@ void erase() noexcept
 
 } // namespace
 
-ProgressBar::ProgressBar(std::string title) : title_(std::move(title)), terminal_(Terminal::of(STDERR_FILENO)) {}
+ProgressBar::ProgressBar(std::string title, Amount amount)
+    : title_(std::move(title)), amount_(amount), terminal_(Terminal::of(STDERR_FILENO))
+{
+}
 
 ProgressBar::~ProgressBar()
 {
@@ -53,17 +56,22 @@ void ProgressBar::update(std::uint64_t done, std::uint64_t total, std::uint64_t 
     }
 }
 
+std::string ProgressBar::shown(std::uint64_t amount) const
+{
+    return amount_ == Amount::bytes ? file_size(amount) : grouped(amount);
+}
+
 std::string ProgressBar::line(std::uint64_t done, std::uint64_t total, std::uint64_t bytes) const
 {
     const double part = total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total);
     const double taken = std::chrono::duration<double>(Clock::now() - started_).count();
-    std::string amount = grouped(done);
+    std::string amount = shown(done);
     if (total > 0)
-        amount.append(" of ").append(grouped(total));
+        amount.append(" of ").append(shown(total));
     if (bytes > 0)
         amount.append("  ").append(file_size(bytes));
     if (taken > 1 && done > 0)
-        amount.append("  ").append(grouped(static_cast<std::uint64_t>(static_cast<double>(done) / taken))).append("/s");
+        amount.append("  ").append(shown(static_cast<std::uint64_t>(static_cast<double>(done) / taken))).append("/s");
     if (total == 0)
         return done == 0 ? title_ + " …" : title_ + "  " + amount;
     std::string numbers = pad_left(fixed(part * 100, 0), 3).append(" %  ").append(amount);

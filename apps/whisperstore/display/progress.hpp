@@ -16,20 +16,28 @@ namespace whisperstore::cli {
 class ProgressBar
 {
 public:
-    explicit ProgressBar(std::string title);
+    enum class Amount : std::uint8_t
+    {
+        items,
+        bytes,
+    };
+    /// \param amount what is done of the total
+    explicit ProgressBar(std::string title, Amount amount = Amount::items);
     ~ProgressBar();
     ProgressBar(const ProgressBar&) = delete;
     ProgressBar& operator=(const ProgressBar&) = delete;
 
     /// Draws at most twenty times a second.
-    /// \param total 0: not known, \param bytes 0: not told.
+    /// \param total 0: not known, \param bytes beside items, 0: not told.
     void update(std::uint64_t done, std::uint64_t total, std::uint64_t bytes = 0) noexcept;
 
 private:
     using Clock = std::chrono::steady_clock;
     std::string line(std::uint64_t done, std::uint64_t total, std::uint64_t bytes) const;
+    std::string shown(std::uint64_t amount) const;
 
     std::string title_;
+    Amount amount_;
     Terminal terminal_;
     Clock::time_point started_ = Clock::now();
     Clock::time_point drawn_{};

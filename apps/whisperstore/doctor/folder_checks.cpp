@@ -4,9 +4,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <system_error>
-
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace whisperstore::cli {

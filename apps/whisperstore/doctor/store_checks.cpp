@@ -26,16 +26,15 @@ awaitable<void> check_health(StorageLayer& storage, Findings& findings, Operatio
 {
     const HealthReport report = co_await storage.health(std::move(context));
     for (const ComponentHealth& component : report.components) {
-        const std::string name = component.type + ": ";
         switch (component.status) {
         case HealthStatus::ok:
-            findings.ok(component.component, name + "answers in " + duration(component.latency_ms / 1000));
+            findings.ok(component.component, component.type + " answers in " + duration(component.latency_ms / 1000));
             break;
         case HealthStatus::degraded:
-            findings.warning(component.component, name + component.reason, component.action);
+            findings.warning(component.component, component.reason, component.action);
             break;
         case HealthStatus::down:
-            findings.problem(component.component, name + component.reason, component.action);
+            findings.problem(component.component, component.reason, component.action);
             break;
         case HealthStatus::disabled:
             findings.note(component.component, "is switched off");
@@ -213,8 +212,8 @@ awaitable<void> check_backups(const StorageConfiguration& configuration, Finding
         if (error.errc() != StorageErrc::not_found) // no folder, no backup yet
             throw;
     }
-    const auto whole = std::find_if(backups.begin(), backups.end(),
-                                    [](const ListedBackup& backup) { return backup.damage.empty(); });
+    const auto whole =
+        std::find_if(backups.begin(), backups.end(), [](const ListedBackup& backup) { return backup.damage.empty(); });
     const std::string action = "Run \"whisperstore backup create\", and see that the application runs";
     if (whole == backups.end()) {
         findings.warning("backups", "there is none in " + configuration.backup.folder.string(), action);

@@ -35,9 +35,9 @@ struct StorageConfiguration
     BackupConfig backup = {};
     MetricsConfig metrics = {};
     StorageAvailability availability = {}; ///< which of them the layer can do without
-    StorageResilience resilience = {}; ///< what stands between the application and its stores
-    ServeConfig serve = {};            ///< of a MonitoringServer next to the layer
-    TraceExportConfig tracing = {};    ///< where spans of the stores' calls go
+    StorageResilience resilience = {};     ///< what stands between the application and its stores
+    ServeConfig serve = {};                ///< of a MonitoringServer next to the layer
+    TraceExportConfig tracing = {};        ///< where spans of the stores' calls go
 
     /// For people and logs: secrets are `***`, URLs without their password.
     json::object to_json() const;

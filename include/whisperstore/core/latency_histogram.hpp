@@ -13,7 +13,7 @@
 namespace whisperstore {
 
 /// Durations, counted in buckets of which each begins at most a quarter above the one before, from 1,024 ns to some
-/// 275 s. All histograms have the same buckets, so those of several processes or hours can be added. A value; not for
+/// 137 s. All histograms have the same buckets, so those of several processes or hours can be added. A value; not for
 /// several threads at once.
 class LatencyHistogram
 {
@@ -61,7 +61,8 @@ public:
     /// average_ms, p50_ms, p90_ms, p99_ms, max_ms, and `buckets`: the upper bound in milliseconds and the calls of each
     /// that is not empty, from which histograms can be added again.
     json::object to_json() const;
-    /// From what to_json() made; average and quantiles come out the same. Throws what Boost.JSON throws for another shape.
+    /// From what to_json() made; average and quantiles come out the same. Throws what Boost.JSON throws for another
+    /// shape.
     static LatencyHistogram from_json(const json::object& object);
 
 private:

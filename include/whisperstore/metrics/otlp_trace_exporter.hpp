@@ -24,14 +24,14 @@ struct TraceExportStats
     json::object to_json() const;
 };
 
-/// Makes a span of each call (a child of the trace in its context, W3C Trace Context level 1; a call without one begins a trace)
-/// and sends them in batches to an OpenTelemetry collector, as OTLP over HTTP in JSON (opentelemetry-proto 1.3). The context that
-/// goes down carries the span, so what a store does on another store is a child of it. Attributes are named by the semantic
-/// conventions for database calls (docs/tracing.md).
+/// Makes a span of each call (a child of the trace in its context, W3C Trace Context level 1; a call without one begins
+/// a trace) and sends them in batches to an OpenTelemetry collector, as OTLP over HTTP in JSON
+/// (opentelemetry-proto 1.3). The context that goes down carries the span, so what a store does on another store is a
+/// child of it. Attributes are named by the semantic conventions for database calls (docs/tracing.md).
 ///
-/// A call costs some small copies and never waits. Memory is bounded by TraceExportConfig::max_spans; spans beyond are dropped and
-/// counted. A batch that certainly did not arrive (no connection, 429, 503) is sent again after a pause; one that may
-/// have arrived is not. Works on a thread of its own. Thread safe.
+/// A call costs some small copies and never waits. Memory is bounded by TraceExportConfig::max_spans; spans beyond are
+/// dropped and counted. A batch that certainly did not arrive (no connection, 429, 503) is sent again after a pause;
+/// one that may have arrived is not. Works on a thread of its own. Thread safe.
 class OtlpTraceExporter final : public OperationObserver
 {
 public:
@@ -60,7 +60,8 @@ private:
     const std::shared_ptr<State> state_;
 };
 
-/// Both see every call, `first` first: what it puts into the context is what `second` sees. Null for either: the other one.
+/// Both see every call, `first` first: what it puts into the context is what `second` sees. Null for either: the other
+/// one.
 std::shared_ptr<OperationObserver> both_observers(std::shared_ptr<OperationObserver> first,
                                                   std::shared_ptr<OperationObserver> second);
 

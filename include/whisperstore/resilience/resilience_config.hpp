@@ -31,8 +31,8 @@ struct ResilienceConfig
     std::chrono::milliseconds retry_max_backoff{2000};   ///< the longest wait ever
     /// Retries of a call whose context has no budget, over all layers below it. At least 1.
     int retry_budget = 4;
-    /// Retries that all calls of the store together have in hand: each takes one, each call that works gives a tenth of one
-    /// back. So an outage is not made worse by trying again. 0 = no limit.
+    /// Retries that all calls of the store together have in hand: each takes one, each call that works gives a tenth of
+    /// one back. So an outage is not made worse by trying again. 0 = no limit.
     int retry_reserve = 10;
     ///@}
 

@@ -12,8 +12,8 @@
 
 namespace whisperstore {
 
-/// Asked by a MonitoringServer, for all its clients together: never twice at once for the same thing, and not again before
-/// ServeConfig::reuse has passed. A StorageError is answered with 503 and its message.
+/// Asked by a MonitoringServer, for all its clients together: never twice at once for the same thing, and not again
+/// before ServeConfig::reuse has passed. A StorageError is answered with 503 and its message.
 class MonitoringSource
 {
 public:
@@ -27,7 +27,8 @@ public:
     virtual awaitable<json::object> configuration(OperationContext context) = 0;
 };
 
-/// What a storage layer in this process has to tell; it lives as long as the source. After close() everything is `closed`.
+/// What a storage layer in this process has to tell; it lives as long as the source. After close() everything is
+/// `closed`.
 /// \param configuration e.g. AdaptiveConfigManager::to_json(); empty: that of the layer's configuration
 std::shared_ptr<MonitoringSource> monitoring_source(std::shared_ptr<StorageLayer> layer,
                                                     json::object configuration = json::object());

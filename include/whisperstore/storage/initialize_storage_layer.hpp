@@ -20,7 +20,8 @@ namespace whisperstore {
 /// graph() throws what it failed with.
 /// A restore that was cut off is a warning to the logger and in health(). Scheduled backups begin where
 /// `configuration.backup` has a folder.
-/// Spans of every call go where `configuration.tracing` has an endpoint (OtlpTraceExporter), the last of them in close().
+/// Spans of every call go where `configuration.tracing` has an endpoint (OtlpTraceExporter), the last of them in
+/// close().
 /// \param observer sees every call of the four stores; null = nobody.
 /// \param logger hears what servers tell (PostgreSQL's notices, changes of a cluster); empty = nobody.
 /// \throws StorageError of the store that failed.

@@ -144,8 +144,8 @@ private:
 
     const std::shared_ptr<LayerStores> stores_;
     const std::exception_ptr embedding_failure_;
-    std::unique_ptr<BackupSchedule> backups_; // null: none are made
-    std::unique_ptr<StoreReopener> reopener_; // null: nothing was down
+    std::unique_ptr<BackupSchedule> backups_;   // null: none are made
+    std::unique_ptr<StoreReopener> reopener_;   // null: nothing was down
     std::unique_ptr<MetricsRecorder> recorder_; // null: no history is kept
     std::unique_ptr<TextMemory> texts_;
     mutable std::mutex mutex_; // of closed_

@@ -2,6 +2,7 @@
 
 #include "database/archive/archive_format.hpp"
 #include "database/archive/definitions.hpp"
+#include "database/archive/type_checks.hpp"
 
 namespace whisperstore::archive {
 
@@ -40,12 +41,14 @@ StorageError about(const PortableTable& table, const StorageError& error)
 
 ArchiveWriter::ArchiveWriter(const std::filesystem::path& file, std::string_view backend, int page_size)
     : partial_(std::in_place, file, backend),
+      write_back_(std::in_place, partial_->path()),
       connection_(std::make_unique<sqlite::Connection>(options_for(partial_->path(), backend, page_size)))
 {
     scope_.emplace(stopper_, *connection_);
     // Parents may come after children, and a file that fails is thrown away.
     connection_->execute("PRAGMA foreign_keys=OFF; PRAGMA journal_mode=OFF; PRAGMA secure_delete=OFF");
-    // What the rows must be like is looked at once, in the end. Indexes are sorted in pieces of the cache's size.
+    // What the rows must be like is looked at in the end, where it is not seen before. Indexes are sorted in pieces of
+    // the cache's size.
     connection_->execute("PRAGMA ignore_check_constraints=ON; PRAGMA temp_store=FILE; PRAGMA cache_size=-16384");
     connection_->execute("BEGIN");
 }
@@ -66,7 +69,9 @@ void ArchiveWriter::insert(const PortableTable& table, const Rows& rows)
 {
     sqlite::Statement insert = connection_->prepare(insert_statement(table));
     const std::size_t columns = table.columns.size();
+    const TypeChecks checks(table);
     for (const Row& row : rows) {
+        types_hold_ = types_hold_ && checks.hold(row);
         for (std::size_t i = 0; i < columns; ++i) {
             const ValueView value = row[i];
             const auto place = static_cast<int>(i) + 1;
@@ -126,6 +131,7 @@ void ArchiveWriter::complete(const Contents& contents)
 void ArchiveWriter::finish(const Contents& contents)
 {
     complete(contents);
+    write_back_.reset();
     partial_->publish();
 }
 
@@ -133,19 +139,25 @@ void ArchiveWriter::discard() noexcept
 {
     scope_.reset();
     connection_.reset();
+    write_back_.reset();
     partial_.reset();
 }
 
 void ArchiveWriter::check()
 {
-    connection_->execute("PRAGMA ignore_check_constraints=OFF");
-    const std::string check = connection_->query_text("PRAGMA quick_check(1)");
+    std::string check;
+    if (types_hold_) {
+        check = sqlite::check_structure(*connection_);
+    } else {
+        connection_->execute("PRAGMA ignore_check_constraints=OFF");
+        check = connection_->query_text("PRAGMA quick_check(1)");
+    }
     if (check.starts_with("CHECK constraint failed"))
         throw StorageError(StorageErrc::constraint_violation,
                            "a table has values that the portable schema does not allow, such as NaN or infinite times "
                            "(" +
                                check + "): correct them, then try again");
-    if (check != "ok")
+    if (!check.empty() && check != "ok")
         throw StorageError(StorageErrc::corrupt, "what was written does not pass its check: " + check);
     // A restore would refuse it, so it must not be made.
     sqlite::Statement orphans = connection_->prepare("PRAGMA foreign_key_check");

@@ -3,6 +3,7 @@
 
 #include "database/archive/contents.hpp"
 #include "sqlite/connection.hpp"
+#include "sqlite/early_write_back.hpp"
 #include "sqlite/files.hpp"
 #include "sqlite/stopper.hpp"
 
@@ -49,8 +50,10 @@ private:
     void check();
 
     std::optional<sqlite::PartialFile> partial_;
+    std::optional<sqlite::EarlyWriteBack> write_back_;
     sqlite::Stopper stopper_;
     std::unique_ptr<sqlite::Connection> connection_;
+    bool types_hold_ = true; // of all rows so far
     std::optional<sqlite::Stopper::Scope> scope_;
 };
 

@@ -149,12 +149,17 @@ bool is_of_type(ColumnType wanted, PortableType type) noexcept
     return false;
 }
 
-bool refers_to_user(const PortableTable& table, const Column& column)
+/// Whether it is the key that the portable schema gives the column.
+bool is_key_of(const Column& column, const PortableForeignKey& key)
 {
-    return std::any_of(table.foreign_keys.begin(), table.foreign_keys.end(), [&](const PortableForeignKey& key) {
-        return key.columns == std::vector<std::string>{column.name} &&
-               key.table + "(" + key.target_columns.front() + ")" == column.references;
-    });
+    return !column.references.empty() && key.columns == std::vector<std::string>{column.name} &&
+           key.target_columns.size() == 1 && key.table + "(" + key.target_columns.front() + ")" == column.references;
+}
+
+bool has_own_key(const PortableTable& table, const Column& column)
+{
+    return std::any_of(table.foreign_keys.begin(), table.foreign_keys.end(),
+                       [&](const PortableForeignKey& key) { return is_key_of(column, key); });
 }
 
 bool has_column(const Table& core, std::string_view name)
@@ -177,6 +182,20 @@ std::string add_column(const PortableTable& table, PortableColumn column, SqlDia
     return "ALTER TABLE " + quote_identifier(table.name) + " ADD COLUMN " + column_text(column, dialect);
 }
 
+/// Whether the portable schema itself has the key.
+bool is_of_schema(const Table& core, const PortableForeignKey& key)
+{
+    return std::any_of(core.columns.begin(), core.columns.end(),
+                       [&](const Column& column) { return is_key_of(column, key); });
+}
+
+/// SQLite adds a reference to a table that is there with a new column only, which has no default but null.
+bool goes_with_column(const PortableTable& table, const Table& core, const PortableForeignKey& key)
+{
+    const PortableColumn* column = key.columns.size() == 1 ? table.find(key.columns.front()) : nullptr;
+    return column && !column->fallback && !has_column(core, column->name);
+}
+
 TableStatements render_core(const PortableTable& table, const Table& core, SqlDialect dialect)
 {
     std::set<std::string> own_indexes;
@@ -193,15 +212,14 @@ TableStatements render_core(const PortableTable& table, const Table& core, SqlDi
         if (has_column(core, column.name))
             continue;
         std::string sql = add_column(table, column, dialect);
-        // SQLite adds a reference with its column only, so here those to several columns stay out.
         for (const PortableForeignKey& key : table.foreign_keys)
-            if (dialect == SqlDialect::sqlite && key.columns == std::vector<std::string>{column.name} &&
-                !column.fallback)
+            if (dialect == SqlDialect::sqlite && goes_with_column(table, core, key) &&
+                key.columns.front() == column.name)
                 sql += " " + reference_text(key);
         out.create.push_back(std::move(sql));
     }
     for (const PortableForeignKey& key : table.foreign_keys)
-        if (dialect == SqlDialect::postgresql && !has_column(core, key.columns.front()))
+        if (dialect == SqlDialect::postgresql && !is_of_schema(core, key))
             out.foreign_keys.push_back("ALTER TABLE " + quote_identifier(table.name) + " ADD " + foreign_key_text(key));
     for (const std::vector<std::string>& columns : table.unique) {
         if (columns == core.unique)
@@ -258,7 +276,7 @@ const Table* core_table(const PortableTable& table)
         if (is_automatic)
             key.assign(1, column.name);
         if (!found || !is_of_type(column.type, found->type) || (column.not_null && !found->not_null) ||
-            (is_automatic && !table.automatic_id) || (!column.references.empty() && !refers_to_user(table, column)))
+            (is_automatic && !table.automatic_id) || (!column.references.empty() && !has_own_key(table, column)))
             return nullptr;
     }
     const bool is_unique =
@@ -270,6 +288,18 @@ TableStatements render(const PortableTable& table, SqlDialect dialect)
 {
     const Table* core = core_table(table);
     return core ? render_core(table, *core, dialect) : render_plain(table, dialect);
+}
+
+std::vector<PortableForeignKey> foreign_keys_left_out(const PortableTable& table, SqlDialect dialect)
+{
+    std::vector<PortableForeignKey> left_out;
+    const Table* core = core_table(table);
+    if (!core || dialect != SqlDialect::sqlite)
+        return left_out;
+    for (const PortableForeignKey& key : table.foreign_keys)
+        if (!is_of_schema(*core, key) && !goes_with_column(table, *core, key))
+            left_out.push_back(key);
+    return left_out;
 }
 
 std::vector<std::string> render_rules(const std::vector<PortableTable>& tables, SqlDialect dialect)

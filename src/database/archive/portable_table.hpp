@@ -99,6 +99,9 @@ const Table* core_table(const PortableTable& table);
 /// A table of the portable schema is exactly the schema's, with what the application added to it.
 TableStatements render(const PortableTable& table, SqlDialect dialect);
 
+/// The foreign keys of the table that render() cannot say in a dialect.
+std::vector<PortableForeignKey> foreign_keys_left_out(const PortableTable& table, SqlDialect dialect);
+
 /// The schema's delete rules between tables that are there.
 std::vector<std::string> render_rules(const std::vector<PortableTable>& tables, SqlDialect dialect);
 

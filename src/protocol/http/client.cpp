@@ -275,11 +275,10 @@ std::vector<NodeHealth> Client::health() const
 {
     std::vector<NodeHealth> all;
     for (const auto& node : state_->nodes)
-        all.push_back(NodeHealth{node->address, node->breaker.snapshot(), node->pool->stats(),
-                                 node->under_way.load(std::memory_order_relaxed),
-                                 node->served.load(std::memory_order_relaxed),
-                                 node->sent_bytes.load(std::memory_order_relaxed),
-                                 node->received_bytes.load(std::memory_order_relaxed)});
+        all.push_back(NodeHealth{
+            node->address, node->breaker.snapshot(), node->pool->stats(),
+            node->under_way.load(std::memory_order_relaxed), node->served.load(std::memory_order_relaxed),
+            node->sent_bytes.load(std::memory_order_relaxed), node->received_bytes.load(std::memory_order_relaxed)});
     return all;
 }
 

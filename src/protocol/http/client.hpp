@@ -7,8 +7,8 @@
 
 #include <whisperstore/core/async.hpp>
 #include <whisperstore/core/connection_url.hpp>
-#include <whisperstore/core/json.hpp>
 #include <whisperstore/core/error.hpp>
+#include <whisperstore/core/json.hpp>
 #include <whisperstore/core/operation_context.hpp>
 #include <whisperstore/core/tls_config.hpp>
 

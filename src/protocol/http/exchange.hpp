@@ -13,10 +13,10 @@ namespace whisperstore::http {
 /// What is known of an exchange however it ended.
 struct ExchangeReport
 {
-    bool wrote = false;     ///< something of the request left this process
-    bool answered = false;  ///< something of the answer came
-    bool delivered = false; ///< something of the body went to the sink
-    bool reusable = false;  ///< the connection is clean
+    bool wrote = false;               ///< something of the request left this process
+    bool answered = false;            ///< something of the answer came
+    bool delivered = false;           ///< something of the body went to the sink
+    bool reusable = false;            ///< the connection is clean
     std::uint64_t sent_bytes = 0;     ///< without those of TLS
     std::uint64_t received_bytes = 0; ///< the same
 };

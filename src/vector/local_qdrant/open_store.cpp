@@ -118,13 +118,18 @@ std::shared_ptr<Collection> OpenStore::usable(const Entry& entry) const
     return entry.collection;
 }
 
-void OpenStore::throw_not_found(const std::string& name) const
+void OpenStore::refuse_half_restored() const
 {
     if (directory_.restore_pending())
         fail(StorageErrc::unavailable,
              "a restore of " + directory_.path().string() +
                  " is not finished; if no process is at it, open it for writing once",
              true);
+}
+
+void OpenStore::throw_not_found(const std::string& name) const
+{
+    refuse_half_restored();
     std::string message = "collection '" + name + "' does not exist";
     const std::vector<std::string> existing = names();
     for (std::size_t i = 0; i < std::min<std::size_t>(existing.size(), 8); ++i)
@@ -147,8 +152,12 @@ std::optional<OpenStore::Entry> OpenStore::known(const std::string& name) const
 
 std::vector<std::string> OpenStore::names() const
 {
-    if (config_.read_only)
-        return directory_.names();
+    if (config_.read_only) {
+        refuse_half_restored(); // before and behind: a restore that is decided lets collections go and come
+        std::vector<std::string> there = directory_.names();
+        refuse_half_restored();
+        return there;
+    }
     static_cast<void>(known({})); // refuses while a restore is unfinished: none is not the answer
     std::vector<std::string> names;
     const std::lock_guard lock(mutex_);

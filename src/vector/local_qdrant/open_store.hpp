@@ -51,6 +51,8 @@ private:
     /// Opens it again where the reason why there is none may have passed. `changing_` is held.
     Entry retried(const std::string& name, Entry entry, const CheckPoint& check);
     std::shared_ptr<Collection> usable(const Entry& entry) const;
+    /// For one that only reads, and cannot finish a restore that its writer left.
+    void refuse_half_restored() const;
     [[noreturn]] void throw_not_found(const std::string& name) const;
     std::optional<Entry> known(const std::string& name) const;
     void check_outside(const std::filesystem::path& path) const;

@@ -260,7 +260,9 @@ CollectionInfo parse_collection(std::string_view body)
         optimizer && optimizer->is_object())
         info.index_failure = text_member(*optimizer, "error");
     if (const json::value* status = result.get_object().if_contains("status"); status && status->is_string())
-        info.index_state = status->get_string() == "green" ? "ready" : status->get_string() == "red" ? "failed" : "building";
+        info.index_state = status->get_string() == "green" ? "ready"
+                           : status->get_string() == "red" ? "failed"
+                                                           : "building";
     return info;
 }
 

@@ -18,7 +18,7 @@ double milliseconds_since(Clock::time_point begun)
 }
 
 // A machine that does other things as well may be so late.
-constexpr double slack_ms = 400;
+constexpr double slack_ms = 1000;
 
 class ChaosMatrix : public ChaosLayer, public testing::WithParamInterface<std::tuple<std::string, Fault>>
 {
@@ -158,8 +158,7 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
     EXPECT_TRUE(eventually([&] { return run(storage->health()).status == HealthStatus::ok; }));
     written.check(run(chaos_subject(*direct, harmed->component())->stored()));
     EXPECT_GE(written.acknowledged(), 20U);
-    const bool tells = type() == "neo4j" || type() == "postgresql";
-    if (tells && fault() == Fault::half_closed) {
+    if (fault() == Fault::half_closed && (type() == "neo4j" || type() == "postgresql")) {
         EXPECT_TRUE(was_heard(type() == "neo4j" ? "bolt" : type())) << "connections broke, and nobody said so";
     }
 

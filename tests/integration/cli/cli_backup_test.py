@@ -5,7 +5,8 @@ import signal
 import time
 import unittest
 
-from cli_support import (DAMAGED, EXISTS, INTERRUPTED, LIMIT, NOT_FOUND, QUESTION_VECTORS, REFUSED, USAGE, CommandTest)
+from cli_support import (DAMAGED, EXISTS, INTERRUPTED, LIMIT, NOT_FOUND, QUESTION_VECTORS, REFUSED, USAGE, CommandTest,
+                         complaints, events_of)
 
 
 class Backup(CommandTest):
@@ -108,13 +109,15 @@ class Backup(CommandTest):
         self.assertIn("--passphrase-file", error["message"])
         self.assertFalse(self.backup.exists())
 
-    def test_events_come_one_a_line_before_the_result(self):
-        lines = [json.loads(line) for line in
-                 self.text("--json", "backup", "create", self.backup, "--events").splitlines()]
-        self.assertEqual(list(lines[-1]), ["result"])
-        self.assertEqual(lines[-1]["result"]["backup_path"], str(self.backup))
-        phases = {(line["progress"]["phase"], line["progress"]["component"]) for line in lines[:-1]}
+    def test_events_come_one_a_line_on_standard_error(self):
+        result = self.run_command("--json", "backup", "create", self.backup)
+        self.assertEqual(json.loads(result.stdout)["backup_path"], str(self.backup))
+        self.assertEqual(complaints(result.stderr), "")
+        told = events_of(result.stderr)
+        self.assertEqual({event["event"] for event in told}, {"progress"})
+        phases = {(event["phase"], event["component"]) for event in told}
         self.assertEqual(phases, {(phase, part) for phase in ("snapshot", "pack") for part in ("database", "vector_db")})
+        self.assertTrue(all(event["bytes_in_total"] > 0 for event in told if event["phase"] == "pack"))
 
     def test_a_folder_of_backups_is_listed_and_pruned(self):
         folder = self.folder / "backups"

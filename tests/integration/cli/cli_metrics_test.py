@@ -49,7 +49,7 @@ class Metrics(CommandTest):
         self.assertIn("no history", self.text("metrics", "--history"))
         for value, age in ((1, "-1 hours"), (3, "-2 hours"), (100, "-30 hours")):
             self.text("sql", "INSERT INTO performance_metrics (metric_name, metric_value, timestamp, tags) VALUES "
-                             f"('database.p99_ms', {value}, strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '{age}'), '{{}}')")
+                             f"('database.p99_ms', {value}, strftime('%Y-%m-%dT%H:%M:%f000Z', 'now', '{age}'), '{{}}')")
         self.assertEqual([item["value"] for item in self.json("metrics", "--history")], [3, 1])
         self.assertEqual([item["value"] for item in self.json("metrics", "--history", "--hours", "48")], [100, 3, 1])
         self.assertEqual(self.json("metrics", "--history", "--name", "cache."), [])

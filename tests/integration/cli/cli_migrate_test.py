@@ -12,7 +12,8 @@ import unittest
 import urllib.request
 import uuid
 
-from cli_support import CONVERSATION, CONVERSATION_VECTORS, EXISTS, INTERRUPTED, LIMIT, NOT_FOUND, USAGE, CommandTest
+from cli_support import (CONVERSATION, CONVERSATION_VECTORS, DONE, EXISTS, INTERRUPTED, LIMIT, NOT_FOUND,
+                         UNAVAILABLE, USAGE, CommandTest, complaints, events_of)
 
 
 def started(name):
@@ -65,11 +66,13 @@ class MigrateTest(CommandTest):
 
     def events(self, *arguments):
         """The events of a migration that works: those of progress, and the reports."""
-        lines = [json.loads(line) for line in self.text("--json", "migrate", *arguments).splitlines()]
-        progress = [line for line in lines if line["event"] == "progress"]
-        reports = {line["component"]: line for line in lines if line["event"] == "done"}
-        self.assertEqual(len(progress) + len(reports), len(lines))
-        return progress, reports
+        result = self.run_command("--json", "migrate", *arguments)
+        self.assertEqual(result.returncode, DONE, result.stderr)
+        self.assertEqual(complaints(result.stderr), "")
+        told = events_of(result.stderr)
+        reports = json.loads(result.stdout)
+        self.assertEqual(len([event for event in told if event["event"] == "done"]), len(reports))
+        return [event for event in told if event["event"] == "progress"], {one["component"]: one for one in reports}
 
     @staticmethod
     def hashes(report):
@@ -131,6 +134,25 @@ class Targets(MigrateTest):
         self.assertIn("user_memories", text)
         self.assertFalse(self.events("vectors", "--to", self.server)[1]["vector_db"]["already_there"])
 
+    def files(self):
+        """All but what SQLite makes beside a database that is read."""
+        return sorted(path for path in self.folder.rglob("*") if not path.name.endswith(("-shm", "-wal")))
+
+    def test_a_plan_makes_no_files(self):
+        self.import_sample()
+        before = self.files()
+        for layer in ("database", "vectors", "graph"):
+            text = self.text("migrate", layer, "--to", "new/place/", "--dry-run")
+            self.assertIn(f"Would move the {layer}", text)
+        self.text("migrate", "database", "--to", f"sqlite:///{self.folder / 'new.db'}", "--dry-run")
+        self.assertEqual(self.files(), before)
+        # Where there is something it is looked at.
+        self.events("all", "--to", "old/")
+        before = self.files()
+        self.assertTrue(self.events("database", "--to", "old/", "--dry-run")[1]["database"]["already_there"])
+        self.assertIn("user_memories", self.text("migrate", "vectors", "--to", "old/", "--dry-run"))
+        self.assertEqual(self.files(), before)
+
     def test_a_target_with_something_else_is_refused_merged_or_replaced(self):
         self.import_sample()
         self.text("--data-dir", "other", "init")
@@ -164,7 +186,7 @@ class Interrupted(MigrateTest):
         messages, vectors = self.write_messages(4000)
         self.text("import", messages, "--embeddings", vectors)
         process = self.start("--json", "migrate", "vectors", "--to", self.server)
-        for line in process.stdout:
+        for line in process.stderr:
             event = json.loads(line)
             if event["phase"] == "copy" and event["rows"] > 0:
                 break
@@ -228,6 +250,15 @@ class Killed(MigrateTest):
     def test_graph_to_a_server(self):
         self.kill_often("graph", "server", "graph")
 
+    def finish_restore(self, target):
+        """Who only reads cannot finish one that was decided, and says so rather than give half of it."""
+        result = self.run_command("--json", "migrate", "vectors", "--from", target, "--to", "unused/", "--dry-run")
+        if result.returncode == UNAVAILABLE:
+            self.assertIn("open it for writing once", complaints(result.stderr))
+            self.text("--data-dir", target, "init")
+        else:
+            self.assertEqual(result.returncode, DONE, result.stderr)
+
     def test_a_replacement_is_the_old_or_the_new(self):
         new = self.hashes(self.events("vectors", "--to", self.folder / "new" / ".")[1]["vector_db"])
         target = self.folder / "replaced" / "."
@@ -242,6 +273,7 @@ class Killed(MigrateTest):
             except subprocess.TimeoutExpired:
                 process.kill()
             process.wait(timeout=LIMIT)
+            self.finish_restore(target)
             there = self.hashes(self.events("vectors", "--from", target, "--to", self.place("folder", number))[1]["vector_db"])
             self.assertIn(there, [old, new])
             seen.add("old" if there == old else "new")

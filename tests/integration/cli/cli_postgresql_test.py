@@ -72,7 +72,7 @@ class Commands(PostgresqlTest):
         self.assertEqual((database["type"], database["endpoints"]), ("postgresql", [self.endpoint()]))
         self.assertEqual(status["rows"]["messages"], 215)
         self.assertEqual(status["metrics"]["database"]["extended"]["connections"]["lost"], 0)
-        self.assertRegex(self.text("status"), rf"database +postgresql +up .* {self.endpoint()}\n")
+        self.assertRegex(self.text("status"), rf"database +postgresql +ok .* {self.endpoint()}\n")
 
     def test_everything_answers_as_over_sqlite(self):
         questions = [
@@ -197,8 +197,8 @@ class Cluster(PostgresqlTest):
         self.assertEqual(topology["writer"], self.endpoint())
         self.assertEqual({node["role"] for node in topology["nodes"]}, {"primary", "replica"})
         shown = self.text("status")
-        self.assertRegex(shown, rf"{self.endpoint()} +primary +up ")
-        self.assertRegex(shown, rf"127\.0\.0\.1:{self.servers['STANDBY_PORT']} +replica +up ")
+        self.assertRegex(shown, rf"{self.endpoint()} +primary +ok ")
+        self.assertRegex(shown, rf"127\.0\.0\.1:{self.servers['STANDBY_PORT']} +replica +ok ")
 
     def test_a_server_that_is_down_is_told(self):
         self.text("init")
@@ -206,7 +206,7 @@ class Cluster(PostgresqlTest):
         self.environment["POSTGRES_HOST"] += ",127.0.0.1:9"
         status = self.json("status")
         self.assertEqual(status["status"], "degraded")
-        self.assertIn("127.0.0.1:9 is not used: ", status["components"][0]["message"])
+        self.assertIn("127.0.0.1:9 is not used: ", status["components"][0]["reason"])
         self.assertRegex(self.text("status"), r"127\.0\.0\.1:9 +unknown +down ")
 
 

@@ -87,7 +87,7 @@ class Commands(QdrantTest):
                          ("http_qdrant", [f"127.0.0.1:{self.ports[0]}"], "ok"))
         self.assertEqual(status["metrics"]["vector_database"]["total_documents"], 215)
         self.use_cluster()
-        self.assertRegex(self.text("status"), rf"distributed_qdrant +up .* 127\.0\.0\.1:{self.ports[0]}")
+        self.assertRegex(self.text("status"), rf"distributed_qdrant +ok .* 127\.0\.0\.1:{self.ports[0]}")
 
     def test_a_backup_moves_to_a_laptop_and_back(self):
         self.import_sample()

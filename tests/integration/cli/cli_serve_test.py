@@ -60,7 +60,7 @@ class ServeTest(CommandTest):
                     received += piece
                 begin = time.monotonic()
                 self.assertEqual(self.stop(process, number), (DONE, "", ""))
-                self.assertLess(time.monotonic() - begin, 10)
+                self.assertLess(time.monotonic() - begin, 60)
                 while events.recv(65536):
                     pass
 
@@ -104,13 +104,19 @@ class ServeTest(CommandTest):
         self.environment["WHISPERENGINE_SERVE_LISTEN"] = "localhost:99999"
         self.assertIn("65535", self.error("serve", code=USAGE))
 
-    def test_lists_what_is_there_and_ends_with_its_time(self):
+    def test_lists_what_is_there(self):
         self.text("init")
-        self.environment["WHISPERENGINE_SERVE_LISTEN"] = "127.0.0.1:0"
-        result = self.run_command("--timeout", "1", "serve")
+        process = self.start("serve", "--listen", "127.0.0.1:0")
+        lines = [process.stdout.readline() for _ in range(8)]
+        self.assertTrue(lines[0].startswith("Listening on http://127.0.0.1:"), lines)
+        self.assertIn("/health/ready", lines[4])
+        self.assertEqual(self.stop(process), (DONE, "", ""))
+
+    def test_ends_with_its_time(self):
+        self.text("init")
+        self.error("--timeout", "0.001", "serve", "--listen", "127.0.0.1:0", code=TIMEOUT)
+        result = self.run_command("--timeout", "2", "serve", "--listen", "127.0.0.1:0")
         self.assertEqual(result.returncode, TIMEOUT, result.stderr)
-        self.assertIn("Listening on http://127.0.0.1:", result.stdout)
-        self.assertIn("/health/ready", result.stdout)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class Status(CommandTest):
                            ("vector_database", "search_response_time_avg"), ("cache", "cache_hit_rate")):
             self.assertIn(key, status["metrics"][layer])
         text = self.text("status")
-        self.assertIn("Storage is up", text)
+        self.assertIn("Storage is ok", text)
         self.assertRegex(text, r"messages +215\n")
         self.assertRegex(text, r"user_memories +215 ")
 

@@ -32,6 +32,16 @@ def sample_questions():
     return [json.loads(line) for line in (EXAMPLES / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
+def events_of(stderr):
+    """What a command with --json told while it worked."""
+    return [json.loads(line) for line in stderr.splitlines() if line.startswith('{"event":')]
+
+
+def complaints(stderr):
+    """Everything else."""
+    return "".join(line for line in stderr.splitlines(True) if not line.startswith('{"event":'))
+
+
 def clean_environment():
     """The environment without settings of whoever runs the tests."""
     prefixes = ("WHISPERENGINE_", "POSTGRES_", "QDRANT_", "CHROMADB_", "REDIS_", "NEO4J_", "OTEL_", "DATABASE_URL", "NO_COLOR")
@@ -83,7 +93,7 @@ class CommandTest(unittest.TestCase):
         result = self.run_command(*arguments, text_in=text_in)
         self.assertEqual(result.returncode, code, result.stderr)
         if code == DONE:
-            self.assertEqual(result.stderr, "")
+            self.assertEqual(complaints(result.stderr), "")
         return result.stdout
 
     def json(self, *arguments, code=DONE, text_in=None):
@@ -104,7 +114,7 @@ class CommandTest(unittest.TestCase):
         result = self.run_command("--json", *arguments)
         self.assertEqual(result.returncode, code, result.stderr)
         self.assertEqual(result.stdout, "")
-        error = json.loads(result.stderr)["error"]
+        error = json.loads(complaints(result.stderr))["error"]
         self.assertEqual(list(error),
                          ["code", "message", "backend", "operation", "native_code", "outcome", "retryable"])
         return error

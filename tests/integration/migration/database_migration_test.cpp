@@ -319,6 +319,29 @@ TEST(DatabaseMigration, NamesWhatOnlyPostgresqlUnderstands)
     EXPECT_EQ(copy.value("SELECT feeling::text || one()::text || (SELECT count(*) FROM seen)::text FROM t"), "wild11");
 }
 
+TEST(DatabaseMigration, NamesForeignKeysThatTheOtherDatabaseCannotBeTold)
+{
+    const MigrationStore source("postgresql");
+    source.make_schema();
+    source.script("CREATE TABLE topics (a text, b text, PRIMARY KEY (a, b)); "
+                  "ALTER TABLE messages ADD COLUMN topic_a text, ADD COLUMN topic_b text, ADD CONSTRAINT "
+                  "messages_topic FOREIGN KEY (topic_a, topic_b) REFERENCES topics, ADD CONSTRAINT answers FOREIGN KEY "
+                  "(reply_to) REFERENCES messages; "
+                  "CREATE TABLE prices (price numeric PRIMARY KEY); "
+                  "CREATE TABLE offers (id bigint PRIMARY KEY, price numeric CONSTRAINT offer REFERENCES prices, "
+                  "topic bigint CONSTRAINT told REFERENCES offers)");
+    const MigrationStore target("sqlite");
+    const MigrationReport report = migrate(source, target);
+    for (const char* name : {"the foreign key (\"topic_a\", \"topic_b\") of the table messages to topics",
+                             "the foreign key (\"reply_to\") of the table messages to messages",
+                             "the foreign key offer of the table offers"})
+        EXPECT_TRUE(names(report.not_moved, name)) << name;
+    EXPECT_EQ(report.not_moved.size(), 3U);
+    EXPECT_EQ(target.value("SELECT count(*) FROM pragma_foreign_key_list('offers')"), "1");
+    const MigrationStore copy("postgresql");
+    EXPECT_EQ(migrate(source, copy).not_moved, std::vector<UnmovedItem>());
+}
+
 TEST(DatabaseMigration, AValueThatTheTargetUnderstandsOtherwiseIsFound)
 {
     const MigrationStore source("sqlite");

@@ -123,7 +123,7 @@ TEST_F(PostgresqlLayer, AConversationIsThereAgainAfterARestart)
     const auto context = run(layer->cache().get_conversation_context("channel-0", 5));
     ASSERT_EQ(context.size(), 5U);
     EXPECT_EQ(context.back()->message_id, 28);
-    EXPECT_EQ(run(layer->health()).status, HealthStatus::up);
+    EXPECT_EQ(run(layer->health()).status, HealthStatus::ok);
     StorageMetricsCollector collector(*layer);
     const json::object metrics = run(collector.get_unified_metrics());
     const json::object& of_database = metrics.at("database").as_object();

@@ -12,12 +12,11 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
-#include <sys/socket.h>
-
 #include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <sys/socket.h>
 
 namespace whisperstore::test {
 
@@ -30,7 +29,7 @@ struct Reply
     json::value json() const { return parse_json(body, "answer"); }
 };
 
-/// One connection. What does not come within ten seconds is missing.
+/// One connection. What does not come within a minute is missing.
 class Client
 {
 public:
@@ -40,7 +39,7 @@ public:
         if (receive_buffer > 0)
             socket_.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
         socket_.connect(asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), port));
-        const timeval limit{10, 0};
+        const timeval limit{60, 0};
         ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     }
 
@@ -147,6 +146,7 @@ public:
     }
     awaitable<json::object> configuration(OperationContext context) override
     {
+        ++configurations;
         co_await answer(std::move(context));
         json::object out;
         out["database"] = "sqlite";
@@ -154,6 +154,7 @@ public:
     }
 
     std::atomic<int> collections{0};
+    std::atomic<int> configurations{0};
     std::atomic<int> asked{0};
     std::atomic<int> cancelled{0};
     std::atomic<bool> is_down{false};

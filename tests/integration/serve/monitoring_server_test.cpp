@@ -17,12 +17,9 @@ TEST(MonitoringServer, AnswersEveryRoute)
 {
     TestServer server;
     const std::pair<std::string, std::string> types[] = {
-        {"/", "text/html; charset=utf-8"},
-        {"/metrics", "text/plain; version=0.0.4; charset=utf-8"},
-        {"/health/live", "application/json"},
-        {"/health/ready", "application/json"},
-        {"/api/metrics", "application/json"},
-        {"/api/config", "application/json"},
+        {"/", "text/html; charset=utf-8"},    {"/metrics", "text/plain; version=0.0.4; charset=utf-8"},
+        {"/health/live", "application/json"}, {"/health/ready", "application/json"},
+        {"/api/metrics", "application/json"}, {"/api/config", "application/json"},
     };
     Client client(server.port);
     for (const auto& [path, type] : types) {
@@ -159,8 +156,8 @@ TEST(MonitoringServer, AnswersAClientThatHasClosedItsSide)
 TEST(MonitoringServer, GivesUpSlowClients)
 {
     ServeConfig config;
-    config.head_timeout = milliseconds(150);
-    config.idle_timeout = milliseconds(100);
+    config.head_timeout = milliseconds(400);
+    config.idle_timeout = milliseconds(300);
     TestServer server(config);
     Client silent(server.port);
     Client slow(server.port);
@@ -209,9 +206,12 @@ TEST(MonitoringServer, AnswersSoManyRequestsInASecond)
     config.requests_per_second = 5;
     TestServer server(config);
     Client client(server.port);
+    std::string flood; // at once, so that a slow machine is no slow client
+    for (int i = 0; i < 20; ++i)
+        flood += "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    client.send(flood);
     int refused = 0;
     for (int i = 0; i < 20; ++i) {
-        client.get("/metrics");
         const Reply reply = client.reply();
         refused += reply.status == 429 ? 1 : 0;
         EXPECT_TRUE(reply.status == 200 || (reply.status == 429 && reply.has("Retry-After: 1"))) << reply.head;
@@ -225,8 +225,10 @@ TEST(MonitoringServer, AnswersSoManyRequestsInASecond)
 
 TEST(MonitoringServer, AsksTheSourceOnceForAll)
 {
-    TestServer server;
-    server.source->delay_ms = 200;
+    ServeConfig config;
+    config.reuse = std::chrono::hours(1);
+    TestServer server(config);
+    server.source->delay_ms = 100;
     std::vector<std::future<int>> clients;
     for (int i = 0; i < 20; ++i)
         clients.push_back(std::async(std::launch::async, [&] { return server.get("/metrics").status; }));
@@ -234,11 +236,14 @@ TEST(MonitoringServer, AsksTheSourceOnceForAll)
         EXPECT_EQ(client.get(), 200);
     EXPECT_EQ(server.get("/metrics").status, 200);
     EXPECT_EQ(server.source->collections, 1);
-    const auto after_a_while = [&] {
-        server.get("/metrics");
-        return server.source->collections == 2;
+
+    config.reuse = milliseconds(10);
+    TestServer another(config);
+    const auto is_asked_again = [&] {
+        another.get("/metrics");
+        return another.source->collections == 2;
     };
-    EXPECT_TRUE(eventually(after_a_while)) << "it is not answered from memory for ever";
+    EXPECT_TRUE(eventually(is_asked_again)) << "it is not answered from memory for ever";
 }
 
 TEST(MonitoringServer, TellsOfAStoreThatIsDown)
@@ -288,11 +293,11 @@ TEST(MonitoringServer, FinishesWhatIsUnderWayWhenItStops)
     server.source->delay_ms = 300;
     Client busy(server.port);
     busy.get("/api/config");
-    ASSERT_TRUE(eventually([&] { return server.source->asked == 3; }));
+    ASSERT_TRUE(eventually([&] { return server.source->configurations == 1; }));
 
     const auto begin = std::chrono::steady_clock::now();
-    run(server.server->stop(std::chrono::seconds(30)));
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+    run(server.server->stop(std::chrono::seconds(100)));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
     EXPECT_EQ(busy.reply().status, 200);
     EXPECT_TRUE(busy.ends());
     EXPECT_TRUE(events.ends());

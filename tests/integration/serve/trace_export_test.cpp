@@ -102,7 +102,8 @@ TEST(TraceExport, GoesByWhatTheCallerDecided)
     for (int i = 0; i < 4000; ++i)
         call(quarter);
     EXPECT_NEAR(static_cast<double>(quarter.stats().recorded), 1000, 200);
-    EXPECT_STORAGE_ERROR(OtlpTraceExporter(TraceExportConfig{.endpoint = "http://h", .sampling_ratio = 2}), invalid_argument);
+    EXPECT_STORAGE_ERROR(OtlpTraceExporter(TraceExportConfig{.endpoint = "http://h", .sampling_ratio = 2}),
+                         invalid_argument);
     EXPECT_STORAGE_ERROR(OtlpTraceExporter(TraceExportConfig{.endpoint = "collector:4317"}), invalid_argument);
 }
 
@@ -293,7 +294,8 @@ public:
         context.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00000000000000aa-01";
         return 42;
     }
-    void finished(const OperationEvent&, const OperationContext&, const OperationResult&, std::uint64_t started) noexcept override
+    void finished(const OperationEvent&, const OperationContext&, const OperationResult&,
+                  std::uint64_t started) noexcept override
     {
         right += started == 42 ? 1 : 0;
     }

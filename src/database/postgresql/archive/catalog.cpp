@@ -132,9 +132,11 @@ public:
     void add_constraint(const Row& row)
     {
         SourceTable* source = find(row["table_name"].as_text());
-        if (!source || !row["portable"].as_bool())
+        if (!source)
             return;
         PortableTable& table = source->table;
+        if (!row["portable"].as_bool())
+            return leave_out_key(table.name, row["name"].as_text());
         const std::string_view kind = row["kind"].as_text();
         std::string column(row["column_name"].as_text());
         const bool continues = last_table_ == table.name && last_name_ == row["name"].as_text();
@@ -201,6 +203,17 @@ private:
     void leave_out(const std::string& table, std::string reason)
     {
         left_out_.push_back(archive::LeftOut{"the table " + table, std::move(reason), true});
+    }
+
+    /// Each of its columns comes with its name.
+    void leave_out_key(const std::string& table, std::string_view name)
+    {
+        archive::LeftOut key{
+            "the foreign key " + std::string(name) + " of the table " + table,
+            "it is not validated, refers to another schema, or equal values of its types need not have "
+            "equal texts"};
+        if (std::find(left_out_.begin(), left_out_.end(), key) == left_out_.end())
+            left_out_.push_back(std::move(key));
     }
 
     bool takes_name(const std::string& name)

@@ -13,6 +13,9 @@ namespace whisperstore::postgresql {
 
 namespace {
 
+// Of rows that are handed over together: what has to be woken for each costs more than small pieces.
+constexpr std::size_t piece_size = std::size_t(1) << 20U;
+
 /// Locks the tables, so that nobody drops or replaces one.
 awaitable<void> lock_tables(Lease& lease, const std::vector<std::string>& names, OperationContext context)
 {
@@ -186,7 +189,7 @@ public:
     awaitable<Rows> next() override
     {
         RowsBuilder builder(columns_);
-        while (copy_ && builder.row_count() == 0) {
+        while (copy_ && builder.bytes() < piece_size) {
             const std::vector<std::string> messages = co_await lease_.copy_out_piece(copy_, context_);
             try {
                 for (const std::string& message : messages)
