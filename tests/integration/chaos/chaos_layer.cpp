@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iostream>
 #include <sstream>
 #include <stdexcept>
 
@@ -291,12 +292,12 @@ StorageConfiguration ChaosLayer::configuration(const std::string& type, bool thr
     };
 
     DatabaseConfig& database = configuration.database;
-    ConnectionUrl url = database_.url();
+    ConnectionUrl url = database_->url();
     std::vector<std::uint16_t> servers(1, port_of(url));
     database.type = "postgresql";
     if (type == "postgresql_cluster") {
         database.type = type;
-        servers.push_back(port_of(database_.standby_url()));
+        servers.push_back(port_of(database_->standby_url()));
     }
     url.hosts.clear();
     for (const std::uint16_t port : reached("database", servers))
@@ -315,7 +316,7 @@ StorageConfiguration ChaosLayer::configuration(const std::string& type, bool thr
         vectors.chroma_tenant = chroma_->tenant();
         vectors.chroma_database = chroma_->database();
     } else {
-        QdrantAddress address = qdrant_.address();
+        QdrantAddress address = qdrant_->address();
         const bool distributed = type == "distributed_qdrant";
         if (!distributed)
             address.ports.resize(1);
@@ -344,6 +345,8 @@ StorageConfiguration ChaosLayer::configuration(const std::string& type, bool thr
 
 void ChaosLayer::open(const std::string& type, const ResilienceConfig& resilience)
 {
+    database_.emplace();
+    qdrant_.emplace();
     // What servers do for the first time may take them longer than an attempt may.
     StorageConfiguration straight = configuration(type, false);
     StorageResilience& none = straight.resilience;
@@ -426,6 +429,26 @@ bool ChaosLayer::was_heard(const std::string& part) const
     return heard_->parts.contains(part);
 }
 
+awaitable<void> ChaosLayer::keep_looking_at_the_clock()
+{
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    while (!stops_) {
+        const Clock::time_point wanted = Clock::now() + Milliseconds(5);
+        timer.expires_at(wanted);
+        co_await timer.async_wait(asio::use_awaitable);
+        machine.add(Clock::now() - wanted, nullptr);
+    }
+}
+
+bool ChaosLayer::machine_was_in_time() const
+{
+    constexpr double noticeable_ms = 100;
+    const bool in_time = machine.longest_ms() < noticeable_ms;
+    if (!in_time)
+        std::cout << "no time is judged: doing nothing took " << machine.longest_ms() << " ms too long\n";
+    return in_time;
+}
+
 void ChaosLayer::start_callers(std::size_t count, Milliseconds pause)
 {
     for (std::size_t i = 0; i < count; ++i)
@@ -434,6 +457,7 @@ void ChaosLayer::start_callers(std::size_t count, Milliseconds pause)
 
 void ChaosLayer::start_bystanders()
 {
+    callers_.push_back(start(keep_looking_at_the_clock()));
     for (const auto& subject : unharmed)
         callers_.push_back(start(keep_calling(*subject, others.at(subject->component()), Milliseconds(2), false)));
 }

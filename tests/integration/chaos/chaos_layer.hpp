@@ -154,11 +154,15 @@ protected:
     /// One call, by turns a write and a read; what became of it goes into the logs.
     awaitable<void> call_once(ChaosSubject& subject, CallLog& log, std::int64_t number);
     /// Calls one after the other, with a pause between two, until told to stop.
+    awaitable<void> keep_looking_at_the_clock();
     awaitable<void> keep_calling(ChaosSubject& subject, CallLog& log, Milliseconds pause, bool writes);
     /// So many callers of the harmed store, in `log`.
     void start_callers(std::size_t count, Milliseconds pause);
-    /// One caller for each of the other stores, in `others`.
+    /// One caller for each of the other stores, in `others`; and one that calls nobody, in `machine`: what is late
+    /// there is the machine's doing.
     void start_bystanders();
+    /// Where that was late nothing can be said about the times of others.
+    bool machine_was_in_time() const;
     void stop_all();
 
     std::map<std::string, std::unique_ptr<FaultyStore>> stores; // by component
@@ -170,6 +174,7 @@ protected:
     CallLog log;
     WriteLog written;
     std::map<std::string, CallLog> others; // by component
+    CallLog machine;
 
     /// Whether a part of the layer has logged something that matters: "bolt", "postgresql".
     bool was_heard(const std::string& part) const;
@@ -179,8 +184,9 @@ private:
     StorageConfiguration configuration(const std::string& type, bool through_proxies);
 
     TestDirectory directory_;
-    TestDatabase database_;
-    QdrantUniverse qdrant_;
+    // Made by open(): a test that is left out needs none.
+    std::optional<TestDatabase> database_;
+    std::optional<QdrantUniverse> qdrant_;
     std::optional<ChromaDatabase> chroma_;
     const std::string redis_prefix_;
     const std::string graph_name_;

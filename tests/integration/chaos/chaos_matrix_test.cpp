@@ -68,6 +68,7 @@ protected:
         return said;
     }
 
+    /// What the others see, next to what they saw before.
     void expect_unharmed(const std::map<std::string, double>& baseline)
     {
         for (const auto& subject : unharmed) {
@@ -114,6 +115,7 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
         seen.clear();
     }
     log.clear();
+    machine.clear();
 
     // The fault.
     const ChaosObserver::Counts before = counts();
@@ -123,7 +125,7 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
     ASSERT_TRUE(eventually([&] { return has_opened(fault() == Fault::flapping ? 1 : 2) && log.calls() >= 300; }))
         << log.text() << "\n"
         << log.messages() << json::serialize(harmed->stats().to_json());
-    EXPECT_LE(log.longest_ms(), static_cast<double>((deadline + grace()).count()) + slack_ms);
+    const double longest = log.longest_ms();
     const std::string during = log.text();
     const std::string messages = log.messages();
     const ChaosObserver::Counts after = counts();
@@ -136,7 +138,6 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
         EXPECT_LE(static_cast<double>(attempts), 1.1 * static_cast<double>(calls));
         EXPECT_LE(static_cast<double>(connections), 1.1 * static_cast<double>(calls));
     }
-    expect_unharmed(baseline);
     std::string health = "comes and goes";
     if (fault() != Fault::flapping)
         health = health_while_it_lasts();
@@ -147,9 +148,13 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
     const std::size_t healed_at = log.calls() - log.failures();
     ASSERT_TRUE(eventually([&] { return circuit_is("closed") && log.calls() - log.failures() > healed_at; }));
     const double recovery = milliseconds_since(over);
-    EXPECT_LE(recovery, static_cast<double>((longest_probe() + breaker_open).count()) + slack_ms);
     EXPECT_GT(counts().closed, before.closed);
     stop_all();
+    if (machine_was_in_time()) {
+        EXPECT_LE(longest, static_cast<double>((deadline + grace()).count()) + slack_ms);
+        EXPECT_LE(recovery, static_cast<double>((longest_probe() + breaker_open).count()) + slack_ms);
+        expect_unharmed(baseline);
+    }
     EXPECT_TRUE(eventually([&] { return run(storage->health()).status == HealthStatus::ok; }));
     written.check(run(chaos_subject(*direct, harmed->component())->stored()));
     EXPECT_GE(written.acknowledged(), 20U);
