@@ -44,6 +44,15 @@ protected:
         return std::getenv("WHISPERSTORE_ALL_ROUNDS") == nullptr && !always.contains({type(), fault()});
     }
 
+    /// How often the breaker must have opened. Where a server comes and goes once is enough; callers of a cluster of
+    /// PostgreSQL wait for a primary, and it is back before they fail.
+    static std::uint64_t least_openings()
+    {
+        if (fault() != Fault::flapping)
+            return 2;
+        return type() == "postgresql_cluster" ? 0 : 1;
+    }
+
     /// PostgreSQL is asked to stop a call that is over, and gets so long to say what became of it.
     static Milliseconds grace() { return Milliseconds(type().starts_with("postgresql") ? 2000 : 0); }
 
@@ -121,8 +130,7 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
     const ChaosObserver::Counts before = counts();
     const std::size_t accepted_before = faulty().accepted();
     faulty().begin(fault());
-    const auto has_opened = [&](std::uint64_t times) { return counts().opened >= before.opened + times; };
-    ASSERT_TRUE(eventually([&] { return has_opened(fault() == Fault::flapping ? 1 : 2) && log.calls() >= 300; }))
+    ASSERT_TRUE(eventually([&] { return counts().opened >= before.opened + least_openings() && log.calls() >= 300; }))
         << log.text() << "\n"
         << log.messages() << json::serialize(harmed->stats().to_json());
     const double longest = log.longest_ms();
@@ -133,7 +141,7 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
     const std::uint64_t calls = after.calls - before.calls;
     const std::uint64_t attempts = after.attempts - before.attempts;
     if (fault() == Fault::flapping) {
-        EXPECT_GT(log.failures(), 0U);
+        EXPECT_TRUE(log.failures() > 0 || least_openings() == 0);
     } else {
         EXPECT_LE(static_cast<double>(attempts), 1.1 * static_cast<double>(calls));
         EXPECT_LE(static_cast<double>(connections), 1.1 * static_cast<double>(calls));
@@ -148,7 +156,7 @@ TEST_P(ChaosMatrix, AFaultComesAndGoes)
     const std::size_t healed_at = log.calls() - log.failures();
     ASSERT_TRUE(eventually([&] { return circuit_is("closed") && log.calls() - log.failures() > healed_at; }));
     const double recovery = milliseconds_since(over);
-    EXPECT_GT(counts().closed, before.closed);
+    EXPECT_TRUE(counts().closed > before.closed || counts().opened == before.opened);
     stop_all();
     if (machine_was_in_time()) {
         EXPECT_LE(longest, static_cast<double>((deadline + grace()).count()) + slack_ms);
