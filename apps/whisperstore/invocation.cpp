@@ -21,11 +21,9 @@ constexpr std::string_view nothing_there =
 /// Reading must not create anything, so it needs something to read.
 void require_data(const StorageConfiguration& configuration)
 {
-    if (configuration.database.type != "sqlite")
+    if (has_data(configuration.database))
         return;
     const SqlitePath database = sqlite_path(configuration.database.connection_string);
-    if (database.memory || is_there(database.path))
-        return;
     std::string message =
         "nothing is stored in " + database.path.parent_path().string() +
         " yet: `whisperstore import FILE.jsonl` imports messages, `whisperstore init` makes an empty one";
@@ -45,6 +43,14 @@ bool has_data_dir(const AdaptiveConfigManager& manager)
 }
 
 } // namespace
+
+bool has_data(const DatabaseConfig& database)
+{
+    if (database.type != "sqlite")
+        return true;
+    const SqlitePath file = sqlite_path(database.connection_string);
+    return file.memory || is_there(file.path);
+}
 
 StorageError advised(const StorageError& error, std::string_view advice)
 {

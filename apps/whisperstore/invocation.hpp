@@ -97,6 +97,9 @@ private:
     Terminal terminal_;
 };
 
+/// Whether there are files to be opened, where the database is one; what cannot be looked at is told when it is opened.
+bool has_data(const DatabaseConfig& database);
+
 /// The error with more advice at the end of its message.
 StorageError advised(const StorageError& error, std::string_view advice);
 

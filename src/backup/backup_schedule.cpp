@@ -1,24 +1,19 @@
 #include "backup/background.hpp"
 #include "backup/backup_folder.hpp"
 #include "backup/backup_list.hpp"
+#include "core/background_task.hpp"
 #include "sqlite/file_lock.hpp"
 #include "sqlite/files.hpp"
 
 #include <whisperstore/backup/backup_schedule.hpp>
 #include <whisperstore/core/error.hpp>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <fstream>
 #include <mutex>
-#include <thread>
 
 namespace whisperstore {
 
@@ -71,10 +66,7 @@ struct BackupSchedule::State
     mutable std::mutex mutex; // of the following
     std::string trouble;
     bool stopping = false;
-    std::thread thread;
-
-    asio::io_context io{1};
-    asio::cancellation_signal cancellation; // used on the thread only
+    std::unique_ptr<BackgroundTask> task; // null: not started
 
     void log(LogLevel level, const std::string& message) const
     {
@@ -203,12 +195,11 @@ BackupSchedule::BackupSchedule(Stores stores, BackupConfig config,
 
 BackupSchedule::~BackupSchedule()
 {
-    // The thread has the state for itself and ends on its own.
-    const std::shared_ptr<State> state = state_;
-    asio::post(state->io, [state] { state->cancellation.emit(asio::cancellation_type::terminal); });
-    const std::lock_guard lock(state->mutex);
-    if (state->thread.joinable())
-        state->thread.detach();
+    // The task has the state for itself and ends on its own.
+    std::unique_ptr<BackgroundTask> task;
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+    task.swap(state_->task);
 }
 
 awaitable<Timestamp> BackupSchedule::next_due(OperationContext context) { return state_->next_due(std::move(context)); }
@@ -221,30 +212,20 @@ awaitable<std::optional<BackupManifest>> BackupSchedule::run_due(OperationContex
 void BackupSchedule::start()
 {
     const std::lock_guard lock(state_->mutex);
-    if (state_->thread.joinable() || state_->stopping)
-        return;
-    asio::co_spawn(state_->io, State::run(state_),
-                   asio::bind_cancellation_slot(state_->cancellation.slot(), [](const std::exception_ptr&) {
-                       // Only cancelling ends it, which is no news.
-                   }));
-    state_->thread = std::thread([state = state_] { state->io.run(); });
+    if (!state_->task && !state_->stopping)
+        state_->task = std::make_unique<BackgroundTask>([state = state_] { return State::run(state); });
 }
 
 awaitable<void> BackupSchedule::stop()
 {
-    std::thread thread;
+    std::unique_ptr<BackgroundTask> task;
     {
         const std::lock_guard lock(state_->mutex);
         state_->stopping = true;
-        thread.swap(state_->thread);
+        task.swap(state_->task);
     }
-    if (!thread.joinable())
-        co_return;
-    const std::shared_ptr<State> state = state_;
-    asio::post(state->io, [state] { state->cancellation.emit(asio::cancellation_type::terminal); });
-    const auto ended = std::make_shared<std::thread>(std::move(thread));
-    std::function<void()> join = [ended] { ended->join(); };
-    co_await sqlite::run_on_thread(std::move(join), OperationContext());
+    if (task)
+        co_await task->stop();
 }
 
 std::string BackupSchedule::trouble() const

@@ -18,35 +18,53 @@ using Clock = std::chrono::steady_clock;
 // A probe that takes longer than this is a component that is down.
 constexpr auto probe_limit = std::chrono::seconds(5);
 
-/// One small read, and what the store says about itself where it works for the most part.
-awaitable<std::string> ask_database(AbstractDatabaseAdapter& database, OperationContext context)
+/// What is amiss with a store that works for the most part; no reason: nothing.
+struct Trouble
+{
+    std::string reason;
+    std::string action;
+};
+
+Trouble with_a_server(std::string reason)
+{
+    if (reason.empty())
+        return Trouble();
+    return Trouble{std::move(reason),
+                   "Start the server it names, or take it out of the configuration; everything works meanwhile"};
+}
+
+/// One small read, and what the store says about itself.
+awaitable<Trouble> ask_database(AbstractDatabaseAdapter& database, OperationContext context)
 {
     co_await database.execute_query("SELECT 1", Parameters(), context);
-    std::string trouble = database.get_trouble();
-    if (trouble.empty())
-        trouble = co_await unfinished_restore(database, std::move(context));
+    Trouble trouble = with_a_server(database.get_trouble());
+    if (!trouble.reason.empty())
+        co_return trouble;
+    trouble.reason = co_await unfinished_restore(database, std::move(context));
+    if (!trouble.reason.empty())
+        trouble.action = "Run the restore again, to its end";
     co_return trouble;
 }
 
-awaitable<std::string> ask_vectors(VectorDatabaseManager& vectors, OperationContext context)
+awaitable<Trouble> ask_vectors(VectorDatabaseManager& vectors, OperationContext context)
 {
     co_await vectors.list_collections(std::move(context));
-    co_return std::string();
+    co_return Trouble();
 }
 
-awaitable<std::string> ask_cache(ConversationCacheManager& cache, OperationContext context)
+awaitable<Trouble> ask_cache(ConversationCacheManager& cache, OperationContext context)
 {
     co_await cache.get_cache_stats(std::move(context));
-    co_return cache.get_trouble();
+    co_return with_a_server(cache.get_trouble());
 }
 
-awaitable<std::string> ask_graph(GraphDatabaseManager& graph, OperationContext context)
+awaitable<Trouble> ask_graph(GraphDatabaseManager& graph, OperationContext context)
 {
     co_await graph.ping(std::move(context));
-    co_return std::string();
+    co_return Trouble();
 }
 
-awaitable<std::string> ask(LayerStores& stores, StoreKind kind, OperationContext context)
+awaitable<Trouble> ask(LayerStores& stores, StoreKind kind, OperationContext context)
 {
     switch (kind) {
     case StoreKind::database:
@@ -104,16 +122,6 @@ void set_down(ComponentHealth& component, const std::string& type, const Storage
     component.action = advice.empty() ? "Run \"whisperstore doctor\", which looks closer" : capitalized(advice);
 }
 
-std::string action_when_degraded(StoreKind kind, const std::string& trouble)
-{
-    // What a restore left behind says itself how to go on.
-    if (trouble.find("restore") != std::string::npos)
-        return "Run the restore again, to its end";
-    return kind == StoreKind::database || kind == StoreKind::cache
-               ? "Start the server it names, or take it out of the configuration; everything works meanwhile"
-               : std::string();
-}
-
 /// The store's part of the report, in `component`.
 awaitable<void> look(std::shared_ptr<LayerStores> stores, StoreKind kind, ComponentHealth& component,
                      OperationContext context)
@@ -132,11 +140,11 @@ awaitable<void> look(std::shared_ptr<LayerStores> stores, StoreKind kind, Compon
     const auto start = Clock::now();
     try {
         co_await open_again(stores, kind, context);
-        component.reason = co_await ask(*stores, kind, std::move(context));
-        if (!component.reason.empty()) {
+        Trouble trouble = co_await ask(*stores, kind, std::move(context));
+        if (!trouble.reason.empty())
             component.status = HealthStatus::degraded;
-            component.action = action_when_degraded(kind, component.reason);
-        }
+        component.reason = std::move(trouble.reason);
+        component.action = std::move(trouble.action);
     } catch (const StorageError& error) {
         // A caller that gives up wants to stop; that says nothing about the component.
         if (error.errc() == StorageErrc::cancelled)

@@ -73,6 +73,30 @@ bool LayerStores::exists(StoreKind kind) const noexcept
     return components.graph != nullptr;
 }
 
+AbstractDatabaseAdapter& LayerStores::database() const
+{
+    gate(StoreKind::database).require();
+    return *components.database;
+}
+
+VectorDatabaseManager& LayerStores::vector_db() const
+{
+    gate(StoreKind::vector_database).require();
+    return *components.vector_db;
+}
+
+ConversationCacheManager& LayerStores::cache() const
+{
+    gate(StoreKind::cache).require();
+    return *components.cache;
+}
+
+GraphDatabaseManager& LayerStores::graph() const
+{
+    gate(StoreKind::graph_database).require();
+    return *components.graph;
+}
+
 const std::string& LayerStores::type(StoreKind kind) const noexcept
 {
     switch (kind) {

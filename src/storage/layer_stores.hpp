@@ -44,6 +44,14 @@ struct LayerStores
 
     ComponentGate& gate(StoreKind kind) const noexcept { return *gates_[static_cast<std::size_t>(kind)]; }
     bool exists(StoreKind kind) const noexcept;
+    /// The stores, as StorageLayer gives them out: they throw what keeps one from being used.
+    AbstractDatabaseAdapter& database() const;
+    VectorDatabaseManager& vector_db() const;
+    ConversationCacheManager& cache() const;
+    GraphDatabaseManager& graph() const;
+    bool has_embeddings() const noexcept { return components.embeddings != nullptr; }
+    EmbeddingProvider& embeddings() const noexcept { return *components.embeddings; }
+
     /// Whether the graph lives in the database.
     bool graph_is_in_database() const noexcept;
     /// Closes what was opened after the layer was closed.

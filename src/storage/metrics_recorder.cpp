@@ -9,6 +9,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
+#include <exception>
+#include <optional>
 #include <string>
 #include <unistd.h>
 
@@ -17,35 +19,6 @@ namespace whisperstore {
 namespace {
 
 constexpr std::chrono::seconds write_limit{10};
-
-/// The stores of a layer as a collector asks for them.
-struct MeasuredLayer
-{
-    std::shared_ptr<LayerStores> stores;
-
-    AbstractDatabaseAdapter& database() const
-    {
-        stores->gate(StoreKind::database).require();
-        return *stores->components.database;
-    }
-    VectorDatabaseManager& vector_db() const
-    {
-        stores->gate(StoreKind::vector_database).require();
-        return *stores->components.vector_db;
-    }
-    ConversationCacheManager& cache() const
-    {
-        stores->gate(StoreKind::cache).require();
-        return *stores->components.cache;
-    }
-    GraphDatabaseManager& graph() const
-    {
-        stores->gate(StoreKind::graph_database).require();
-        return *stores->components.graph;
-    }
-    bool has_embeddings() const noexcept { return stores->components.embeddings != nullptr; }
-    EmbeddingProvider& embeddings() const { return *stores->components.embeddings; }
-};
 
 /// Whose entries they are, where several processes have one database.
 json::object who()
@@ -58,14 +31,14 @@ json::object who()
     return tags;
 }
 
-awaitable<json::object> record_once(std::shared_ptr<MeasuredLayer> layer, json::object before)
+awaitable<json::object> record_once(std::shared_ptr<LayerStores> stores, json::object before)
 {
-    StorageMetricsCollector collector(*layer);
+    StorageMetricsCollector collector(*stores);
     json::object unified = co_await collector.get_unified_metrics();
-    layer->stores->gate(StoreKind::database).require();
-    MetricsHistory history(layer->stores->components.database);
+    stores->gate(StoreKind::database).require();
+    MetricsHistory history(stores->components.database);
     std::vector<MetricSample> samples = history_samples(unified, before);
-    co_await history.record(std::move(samples), who(), layer->stores->configuration.metrics.retention,
+    co_await history.record(std::move(samples), who(), stores->configuration.metrics.retention,
                             OperationContext::within(write_limit));
     co_return unified;
 }
@@ -81,17 +54,19 @@ awaitable<void> record_all(std::weak_ptr<LayerStores> weak, std::chrono::seconds
         std::shared_ptr<LayerStores> stores = weak.lock();
         if (!stores)
             co_return;
-        const auto layer = std::make_shared<MeasuredLayer>(MeasuredLayer{std::move(stores)});
-        std::string trouble;
+        std::optional<StorageError> failure;
         try {
-            before = co_await record_once(layer, before);
-        } catch (const StorageError& error) {
-            if (error.errc() == StorageErrc::cancelled || error.errc() == StorageErrc::closed)
-                throw;
-            trouble = error.what();
+            before = co_await record_once(std::move(stores), before);
+        } catch (...) {
+            failure = as_storage_error(std::current_exception());
         }
-        if (!trouble.empty() && logger)
-            logger(LogLevel::warning, "metrics", "an entry of the history was not written: " + trouble);
+        if (!failure)
+            continue;
+        if (failure->errc() == StorageErrc::cancelled || failure->errc() == StorageErrc::closed)
+            co_return;
+        if (logger)
+            logger(LogLevel::warning, "metrics",
+                   std::string("an entry of the history was not written: ") + failure->what());
     }
 }
 

@@ -42,30 +42,10 @@ StorageLayer::StorageLayer(StorageComponents components, StorageConfiguration co
 
 StorageLayer::~StorageLayer() = default;
 
-AbstractDatabaseAdapter& StorageLayer::database() const
-{
-    stores_->gate(StoreKind::database).require();
-    return *stores_->components.database;
-}
-
-VectorDatabaseManager& StorageLayer::vector_db() const
-{
-    stores_->gate(StoreKind::vector_database).require();
-    return *stores_->components.vector_db;
-}
-
-ConversationCacheManager& StorageLayer::cache() const
-{
-    stores_->gate(StoreKind::cache).require();
-    return *stores_->components.cache;
-}
-
-GraphDatabaseManager& StorageLayer::graph() const
-{
-    stores_->gate(StoreKind::graph_database).require();
-    return *stores_->components.graph;
-}
-
+AbstractDatabaseAdapter& StorageLayer::database() const { return stores_->database(); }
+VectorDatabaseManager& StorageLayer::vector_db() const { return stores_->vector_db(); }
+ConversationCacheManager& StorageLayer::cache() const { return stores_->cache(); }
+GraphDatabaseManager& StorageLayer::graph() const { return stores_->graph(); }
 bool StorageLayer::has_database() const noexcept { return stores_->gate(StoreKind::database).is_open(); }
 bool StorageLayer::has_vector_db() const noexcept { return stores_->gate(StoreKind::vector_database).is_open(); }
 bool StorageLayer::has_cache() const noexcept { return stores_->gate(StoreKind::cache).is_open(); }

@@ -6,10 +6,7 @@
 #include "doctor/folder_checks.hpp"
 #include "doctor/store_checks.hpp"
 
-#include <whisperstore/core/connection_url.hpp>
 #include <whisperstore/storage/initialize_storage_layer.hpp>
-
-#include <filesystem>
 
 namespace whisperstore::cli {
 
@@ -28,16 +25,6 @@ Tone tone_of(Severity severity) noexcept
         break;
     }
     return Tone::bad;
-}
-
-/// Whether there are files to be opened, where the database is one.
-bool has_data(const StorageConfiguration& configuration)
-{
-    if (configuration.database.type != "sqlite")
-        return true;
-    const SqlitePath database = sqlite_path(configuration.database.connection_string);
-    std::error_code error; // what cannot be looked at is told when it is opened
-    return database.memory || std::filesystem::exists(database.path, error) || error;
 }
 
 /// Changes nothing, and starts without whatever is away.
@@ -90,7 +77,7 @@ Exit examine(Invocation& invocation)
         findings.ok("configuration", std::string(to_string(manager.environment())) + ", tier " +
                                          std::to_string(manager.scale_tier()) + ", every setting is understood");
     check_folders(configuration, findings);
-    if (has_data(configuration)) {
+    if (has_data(configuration.database)) {
         const auto storage = invocation.run(initialize_storage_layer(for_looking(configuration), invocation.context()));
         OpenStorage open(invocation.runtime(), storage);
         invocation.run(check_stores(*open, findings, invocation.context()));

@@ -1,6 +1,7 @@
 // metrics
 
 #include "commands/command_tree.hpp"
+#include "display/metrics_view.hpp"
 #include "display/table.hpp"
 #include "display/text_layout.hpp"
 
@@ -26,26 +27,6 @@ struct MetricsOptions
     std::string name;
     double hours = 24;
 };
-
-/// The reference's values, one a line.
-void print_values(Invocation& invocation, const json::object& metrics)
-{
-    Table table(invocation.terminal());
-    table.column("METRIC (of this process)").column("VALUE", Align::right);
-    for (const auto& [layer, values] : metrics) {
-        if (!values.is_object() || layer == "extended")
-            continue;
-        for (const auto& [key, value] : values.get_object()) {
-            if (value.is_object())
-                continue;
-            std::string shown = value.is_double() ? fixed(value.get_double(), 3) : compact(value);
-            if (value.is_null())
-                shown = "-";
-            table.row({Cell(std::string(layer) + "." + std::string(key)), Cell(shown)});
-        }
-    }
-    table.print(invocation.out());
-}
 
 /// The table of docs/metrics.md.
 void print_page(Output& out)
@@ -158,7 +139,7 @@ Exit show_metrics(Invocation& invocation, const MetricsOptions& options)
     else if (invocation.json())
         invocation.out().document(metrics);
     else
-        print_values(invocation, metrics);
+        print_reference_metrics(invocation.terminal(), invocation.out(), metrics);
     return Exit::done;
 }
 

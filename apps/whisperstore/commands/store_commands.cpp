@@ -1,6 +1,7 @@
 // init, status
 
 #include "commands/command_tree.hpp"
+#include "display/metrics_view.hpp"
 #include "display/table.hpp"
 #include "display/text_layout.hpp"
 
@@ -204,28 +205,6 @@ void print_contents(Invocation& invocation, const std::vector<TableCount>& count
     collections.print(out);
 }
 
-/// The reference's metrics, one a line.
-void print_metrics(Invocation& invocation, const json::object& metrics)
-{
-    Output& out = invocation.out();
-    out.line();
-    Table table(invocation.terminal());
-    table.column("METRIC (since this command began)").column("VALUE", Align::right);
-    for (const auto& [layer, values] : metrics) {
-        if (!values.is_object())
-            continue;
-        for (const auto& [key, value] : values.get_object()) {
-            if (!value.is_number())
-                continue;
-            std::string shown = compact(value);
-            if (value.is_double())
-                shown = fixed(value.get_double(), 3);
-            table.row({Cell(std::string(layer) + "." + std::string(key)), Cell(shown)});
-        }
-    }
-    table.print(out);
-}
-
 /// Where vectors of texts come from; `message` where there are none.
 json::object embedding_status(StorageLayer& storage)
 {
@@ -287,7 +266,8 @@ Exit show_status(Invocation& invocation)
     print_embedding(invocation, embedding);
     if (!counts.empty()) {
         print_contents(invocation, counts, metrics);
-        print_metrics(invocation, metrics);
+        invocation.out().line();
+        print_reference_metrics(invocation.terminal(), invocation.out(), metrics);
     }
     return exit;
 }

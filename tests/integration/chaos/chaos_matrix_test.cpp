@@ -84,6 +84,8 @@ protected:
             const CallLog& seen = others.at(subject->component());
             EXPECT_EQ(seen.failures(), 0U) << subject->component() << ": " << seen.text() << "\n" << seen.messages();
             EXPECT_GE(seen.calls(), 20U) << subject->component();
+            // Half of the calls as fast as nearly all were before; a single one may meet a pause of its server's own.
+            EXPECT_LE(seen.quantile_ms(0.5), baseline.at(subject->component()) + 50) << subject->component();
             EXPECT_LE(seen.quantile_ms(0.99), (3 * baseline.at(subject->component())) + 1000) << subject->component();
             EXPECT_EQ(subject->stats().circuit, "closed") << subject->component();
         }
