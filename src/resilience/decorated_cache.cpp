@@ -3,6 +3,8 @@
 #include <whisperstore/cache/conversation_cache_manager.hpp>
 #include <whisperstore/resilience/decorate.hpp>
 
+#include <algorithm>
+
 namespace whisperstore {
 
 namespace {
@@ -112,7 +114,12 @@ public:
 std::shared_ptr<Cache> decorate_with(std::shared_ptr<Cache> cache, const ResilienceConfig& config,
                                      std::shared_ptr<OperationObserver> observer, ChainSources sources)
 {
-    return decorate_store<DecoratedCache>(std::move(cache), &Cache::cache_type, config, std::move(observer),
+    ResilienceConfig suited = config;
+    // In memory a call fails by what it was asked for, or by the history, which is tried again below: arguments kept
+    // for a second attempt would be copied for nothing.
+    if (cache && cache->cache_type() == "memory")
+        suited.retry_attempts = std::min(suited.retry_attempts, 1);
+    return decorate_store<DecoratedCache>(std::move(cache), &Cache::cache_type, suited, std::move(observer),
                                           std::move(sources));
 }
 

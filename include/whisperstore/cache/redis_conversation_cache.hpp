@@ -132,6 +132,8 @@ public:
     std::string_view cache_type() const noexcept override;
     /// The nodes it was told of; health() has those that a cluster was found to have.
     std::vector<std::string> endpoints() const override;
+    /// nodes: of each server known now, its connections and the bytes sent to it and received from it.
+    json::object get_details() const override;
 
 protected:
     RedisConversationCache(CacheConfig config, bool cluster);

@@ -478,6 +478,7 @@ void Client::publish()
         if (!one.ready)
             one.failure = node->failure().message();
         one.connected = node->times_ready();
+        one.traffic = node->traffic();
         status.push_back(std::move(one));
     }
     std::vector<std::string> masters = options_->cluster ? slots_.masters() : options_->endpoints();

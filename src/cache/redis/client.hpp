@@ -27,6 +27,7 @@ struct NodeStatus
     bool ready = false;
     std::string failure = {};    ///< why it is not
     std::uint64_t connected = 0; ///< times
+    std::shared_ptr<const Traffic> traffic = {};
 };
 
 /// Concurrent commands share one connection per node and are sent together.

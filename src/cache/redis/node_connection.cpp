@@ -115,6 +115,7 @@ public:
     const HostPort& node() const noexcept { return node_; }
     const StorageError& failure() const noexcept { return failure_; }
     std::uint64_t times_ready() const noexcept { return times_ready_; }
+    std::shared_ptr<const Traffic> traffic() const noexcept { return traffic_; }
 
 private:
     static awaitable<void> run(std::shared_ptr<Impl> self);
@@ -127,6 +128,7 @@ private:
     void add(Batch& batch, const std::shared_ptr<Call>& call) const;
     void answered(Batch& batch);
     void ended(Batch& batch);
+    void count_traffic(const Connection& connection) noexcept;
     void fail(StorageErrc code, const std::string& reason);
     void change(State state);
 
@@ -140,6 +142,8 @@ private:
     State state_ = State::connecting;
     StorageError failure_{StorageErrc::unavailable, "not connected yet"};
     std::uint64_t times_ready_ = 0;
+    const std::shared_ptr<Traffic> traffic_ = std::make_shared<Traffic>();
+    boost_redis::usage counted_; ///< of this connection, in traffic_ already
     std::shared_ptr<Connection> connection_;
     std::vector<std::shared_ptr<Call>> pending_;
     asio::steady_timer pause_;
@@ -193,6 +197,7 @@ awaitable<void> NodeConnection::Impl::run(std::shared_ptr<Impl> self)
         const std::uint64_t ready_before = self->times_ready_;
         if (connection) {
             self->connection_ = connection;
+            self->counted_ = boost_redis::usage();
             boost_redis::any_adapter pushes(
                 [weak = std::weak_ptr<Impl>(self), builder = ReplyBuilder()](
                     Event event, const boost_redis::resp3::node_view& node, boost::system::error_code&) mutable {
@@ -210,6 +215,7 @@ awaitable<void> NodeConnection::Impl::run(std::shared_ptr<Impl> self)
             const boost_redis::config config = self->configuration();
             const auto [error] = co_await connection->async_run(config, asio::as_tuple(asio::use_awaitable));
             connection->cancel();
+            self->count_traffic(*connection);
             self->connection_.reset();
             if (self->times_ready_ != ready_before || self->failure_.errc() == StorageErrc::unavailable)
                 self->fail(StorageErrc::unavailable,
@@ -376,9 +382,23 @@ void NodeConnection::Impl::flush()
         else if (event == Event::done)
             self->answered(*batch);
     });
-    connection_->async_exec(batch->request, std::move(adapter),
-                            [self = shared_from_this(), connection = connection_,
-                             batch](boost::system::error_code, std::size_t) { self->ended(*batch); });
+    connection_->async_exec(
+        batch->request, std::move(adapter),
+        [self = shared_from_this(), connection = connection_, batch](boost::system::error_code, std::size_t) {
+            if (connection == self->connection_)
+                self->count_traffic(*connection);
+            self->ended(*batch);
+        });
+}
+
+void NodeConnection::Impl::count_traffic(const Connection& connection) noexcept
+{
+    const boost_redis::usage now = connection.get_usage();
+    traffic_->sent.fetch_add(now.bytes_sent - counted_.bytes_sent, std::memory_order_relaxed);
+    traffic_->received.fetch_add(now.response_bytes_received - counted_.response_bytes_received +
+                                     now.push_bytes_received - counted_.push_bytes_received,
+                                 std::memory_order_relaxed);
+    counted_ = now;
 }
 
 void NodeConnection::Impl::answered(Batch& batch)
@@ -449,5 +469,6 @@ const std::string& NodeConnection::name() const noexcept { return impl_->name();
 const HostPort& NodeConnection::node() const noexcept { return impl_->node(); }
 const StorageError& NodeConnection::failure() const noexcept { return impl_->failure(); }
 std::uint64_t NodeConnection::times_ready() const noexcept { return impl_->times_ready(); }
+std::shared_ptr<const Traffic> NodeConnection::traffic() const noexcept { return impl_->traffic(); }
 
 } // namespace whisperstore::redis

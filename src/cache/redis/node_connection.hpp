@@ -5,12 +5,21 @@
 #include "cache/redis/event_loop.hpp"
 #include "cache/redis/options.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace whisperstore::redis {
+
+/// Bytes of all connections to a server so far. Read by any thread.
+struct Traffic
+{
+    std::atomic<std::uint64_t> sent{0};
+    std::atomic<std::uint64_t> received{0};
+};
 
 /// Lives on the loop's thread; everything is called there.
 class NodeConnection : public std::enable_shared_from_this<NodeConnection>
@@ -50,6 +59,7 @@ public:
     /// Why it is away; a StorageError's code decides whether waiting may help.
     const StorageError& failure() const noexcept;
     std::uint64_t times_ready() const noexcept;
+    std::shared_ptr<const Traffic> traffic() const noexcept;
 
 private:
     class Impl;

@@ -197,6 +197,28 @@ RedisCacheHealth RedisCache::health() const
     return health;
 }
 
+json::object RedisCache::details() const
+{
+    std::shared_ptr<Client> client;
+    {
+        const std::lock_guard lock(mutex_);
+        client = client_;
+    }
+    json::array nodes;
+    if (client)
+        for (const NodeStatus& node : client->status()) {
+            json::object one;
+            one["name"] = node.name;
+            one["connections"] = node.ready ? 1 : 0;
+            one["sent_bytes"] = node.traffic->sent.load(std::memory_order_relaxed);
+            one["received_bytes"] = node.traffic->received.load(std::memory_order_relaxed);
+            nodes.emplace_back(std::move(one));
+        }
+    json::object out;
+    out["nodes"] = std::move(nodes);
+    return out;
+}
+
 std::string RedisCache::trouble() const
 {
     if (!degraded_.active())

@@ -50,6 +50,7 @@ public:
     RedisCacheHealth health() const;
     RedisCacheLevels levels() const;
     std::string trouble() const;
+    json::object details() const;
     std::vector<std::string> endpoints() const { return options_->endpoints(); }
     std::string_view backend() const noexcept { return options_->backend; }
 

@@ -96,4 +96,6 @@ RedisCacheLevels RedisConversationCache::levels() const { return impl_->levels()
 
 std::vector<std::string> RedisConversationCache::endpoints() const { return impl_->endpoints(); }
 
+json::object RedisConversationCache::get_details() const { return impl_->details(); }
+
 } // namespace whisperstore

@@ -202,6 +202,35 @@ TEST(RedisConnection, WhileItIsAwayCallsFailAtOnceAndAfterwardsTheyWork)
     EXPECT_EQ(ids_in(*cache, "c1"), Ids{1});
 }
 
+TEST(RedisConnection, BytesAreCountedOverAllConnections)
+{
+    ChaosProxy proxy(RedisServers::get().single());
+    CacheConfig config = RedisServers::get().single_config();
+    config.redis_port = proxy.port();
+    const auto cache = open_cache(config);
+    const auto counted = [&](std::string_view bytes) {
+        const json::object details = cache->get_details();
+        return details.at("nodes").as_array().at(0).as_object().at(bytes).to_number<std::uint64_t>();
+    };
+    // The proxy knows those of the newest connection.
+    std::uint64_t sent = 0;
+    std::uint64_t received = 0;
+    const auto all_counted = [&] {
+        return counted("sent_bytes") == sent + proxy.request_bytes() &&
+               counted("received_bytes") == received + proxy.answer_bytes();
+    };
+    run(cache->add_message("c1", test_message(1)));
+    EXPECT_TRUE(eventually(all_counted)) << counted("sent_bytes") << " of " << proxy.request_bytes();
+    sent = proxy.request_bytes();
+    received = proxy.answer_bytes();
+    EXPECT_GT(sent, test_message(1).content.size());
+    proxy.cut_all();
+    ASSERT_TRUE(eventually([&] { return cache->health().nodes.at(0).connections == 2; }));
+    run(cache->add_message("c1", test_message(2)));
+    EXPECT_TRUE(eventually(all_counted)) << counted("sent_bytes") << " of " << sent + proxy.request_bytes();
+    EXPECT_EQ(cache->get_details().at("nodes").as_array().at(0).at("connections").to_number<int>(), 1);
+}
+
 TEST(RedisConnection, NobodyThereIsUnavailable)
 {
     CacheConfig config = RedisServers::get().single_config();
