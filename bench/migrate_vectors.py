@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures how vectors are moved from the embedded store to Qdrant and to Chroma, and whose time that takes.
 
-    bench/migrate_vectors.py build/release/bin/whisperstore [--documents 100000] [--rounds 3]
+    bench/migrate_vectors.py build/release/bin/whisperstore [--documents 100000] [--rounds 3] [--server qdrant]
 
 A store of random unit vectors of 384 dimensions with texts of 120 bytes is made once; then it is migrated, --rounds times
 to each server, each time to a new one. Printed as storage_bench --json does, medians: `ours` is documents a
@@ -17,7 +17,6 @@ import array
 import json
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -65,12 +64,17 @@ def cpu_of(port):
 
 
 def migrate(program, source, target):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    told = subprocess.run([program, "--json", "migrate", "vectors", "--from", source, "--to", target], check=True,
-                           env={**os.environ, "QDRANT_API_KEY": "key"}, capture_output=True, text=True).stdout
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    report = json.loads(told)[0]
-    return report, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss
+    """The report, seconds of CPU time and the largest memory in KiB."""
+    with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as events:
+        process = subprocess.Popen([program, "--json", "migrate", "vectors", "--from", source, "--to", target],
+                                   env={**os.environ, "QDRANT_API_KEY": "key"}, stdout=told, stderr=events, text=True)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        told.seek(0)
+        events.seek(0)
+        if process.returncode != 0:
+            sys.exit(f"migrating to {target} failed with {process.returncode}: {events.read()[-2000:]}")
+        return json.load(told)[0], usage.ru_utime + usage.ru_stime, usage.ru_maxrss
 
 
 def main():
@@ -78,16 +82,17 @@ def main():
     parser.add_argument("program", type=Path)
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--server", choices=list(OPTIONS), action="append", help="only this one; may be given again")
     arguments = parser.parse_args()
     program = arguments.program.resolve()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_store(program, folder, arguments.documents)
-        figures = {server: [] for server in OPTIONS}
+        figures = {server: [] for server in arguments.server or OPTIONS}
         for number in range(arguments.rounds):
-            for server, options in OPTIONS.items():
+            for server in figures:
                 place = folder / f"{server}-{number}"
-                told = started(server, place, *options)
+                told = started(server, place, *OPTIONS[server])
                 try:
                     port = int(told["PORTS"].split(",")[0] if "PORTS" in told else told["PORT"])
                     spent = cpu_of(port)
