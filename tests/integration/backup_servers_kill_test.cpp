@@ -25,7 +25,8 @@ protected:
         const std::string mark = std::to_string(first_id);
         run(servers.graph().create_node(NodeRef::topic(mark), "topic " + mark));
         run(servers.graph().create_relationship("user:user-1", "topic:" + mark, "LIKES"));
-        run(servers.cache().get_conversation_context("channel-" + std::to_string(first_id % 3), 20)); // from the history
+        run(servers.cache().get_conversation_context("channel-" + std::to_string(first_id % 3),
+                                                     20)); // from the history
         UniversalMessage cached;
         cached.user_id = "user-1";
         cached.timestamp = now();
