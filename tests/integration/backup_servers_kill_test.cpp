@@ -1,6 +1,7 @@
 // The same as backup_kill_test.cpp where each store is a server, which goes on when the restore is killed.
 #include "integration/killed_restores.hpp"
 #include "integration/servers_backup_fixture.hpp"
+#include "support/child_process.hpp"
 
 #include <cstdlib>
 
@@ -92,6 +93,40 @@ TEST_F(ServersBackupKill, AKilledRestoreIsOldOrNewOrSaysThatItIsHalfDone)
     const auto last = open_servers();
     run(last->graph().clear());
     run(last->close());
+}
+
+TEST_F(ServersBackupKill, WhatTheDatabaseWasAtEndsWithIt)
+{
+    const auto servers = open_servers();
+    PlainConnection plain(database.url());
+    // An index that takes a second for each row, but in this session.
+    plain.script("CREATE FUNCTION slow(a bigint) RETURNS bigint IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN IF "
+                 "current_setting('test.quick', true) IS NULL THEN PERFORM pg_sleep(1); END IF; RETURN a; END $$; "
+                 "SET test.quick = 'yes'; CREATE TABLE slow_rows (a bigint); CREATE INDEX slow_index ON slow_rows "
+                 "(slow(a)); INSERT INTO slow_rows SELECT generate_series(1, 100)");
+    create_of(*servers);
+    RestoredPlace place;
+    place.data_dir = directory / "servers";
+    place.settings = settings();
+    place.backups[0] = path;
+    ChildProcess restorer(place.command(0));
+    const auto is_at_it = [&] {
+        return plain.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = "
+                           "'PgSleep'") == "1";
+    };
+    ASSERT_TRUE(eventually(is_at_it));
+    restorer.kill();
+    // It wakes up between two rows, too.
+    const auto has_ended = [&] {
+        return plain.value("SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = "
+                           "'users' AND l.mode = 'AccessExclusiveLock'") == "0";
+    };
+    EXPECT_TRUE(eventually(has_ended, std::chrono::seconds(10)))
+        << "the server goes on for a process that is gone, and nobody else can read";
+    EXPECT_EQ(run(unfinished_restore(servers->database())), "");
+    EXPECT_EQ(run(servers->database().execute_query("SELECT a FROM slow_rows")).row_count, 100);
+    run(servers->graph().clear());
+    run(servers->close());
 }
 
 } // namespace

@@ -25,20 +25,11 @@ struct Step
     std::chrono::microseconds time;
 };
 
-ChildProcess start(const RestoredPlace& place, std::size_t backup)
-{
-    std::vector<std::string> command{WHISPERSTORE_BACKUP_RESTORER, place.data_dir.string(),
-                                     place.backups[backup].string()};
-    for (const auto& [variable, value] : place.settings)
-        command.push_back(variable + "=" + value);
-    return ChildProcess(command);
-}
-
 /// Of a restore that nobody kills.
 std::vector<Step> steps_of(const RestoredPlace& place, std::size_t backup)
 {
     std::vector<Step> steps;
-    ChildProcess restorer = start(place, backup);
+    ChildProcess restorer(place.command(backup));
     EXPECT_EQ(restorer.read_line(), "begins");
     auto begun = Clock::now();
     for (std::string line; line != "done";) {
@@ -101,7 +92,7 @@ private:
         const std::size_t next = begun_ ? current_ : 1 - current_;
         // From the last step to the first: those that replace something in the first rounds.
         const Step& step = steps_[steps_.size() - 1 - static_cast<std::size_t>(round) % steps_.size()];
-        ChildProcess restorer = start(place_, next);
+        ChildProcess restorer(place_.command(next));
         ASSERT_EQ(restorer.read_line(), "begins");
         std::string at;
         while (at != step.name)
@@ -188,6 +179,14 @@ private:
 std::shared_ptr<StorageLayer> RestoredPlace::open() const
 {
     return run(initialize_storage_layer(laptop_configuration(data_dir, settings)));
+}
+
+std::vector<std::string> RestoredPlace::command(std::size_t backup) const
+{
+    std::vector<std::string> words{WHISPERSTORE_BACKUP_RESTORER, data_dir.string(), backups.at(backup).string()};
+    for (const auto& [variable, value] : settings)
+        words.push_back(variable + "=" + value);
+    return words;
 }
 
 void kill_restores(const RestoredPlace& place, int rounds) { Killing(place).run_rounds(rounds); }

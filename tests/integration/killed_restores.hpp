@@ -4,6 +4,7 @@
 #include "support/layer.hpp"
 
 #include <array>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -22,6 +23,8 @@ struct RestoredPlace
     std::function<Dump(StorageLayer&)> content;
 
     std::shared_ptr<StorageLayer> open() const;
+    /// What restores one of the backups in a process of its own.
+    std::vector<std::string> command(std::size_t backup) const;
 };
 
 /// Restores the two backups in turn and kills each restore (backup_restorer) at another moment of another step. What is
