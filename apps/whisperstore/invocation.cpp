@@ -33,6 +33,12 @@ void require_data(const StorageConfiguration& configuration)
     throw StorageError(StorageErrc::not_found, message);
 }
 
+/// Whether there is a folder of vectors; what `schema apply` makes has none yet.
+bool has_vectors(const VectorDatabaseConfig& vectors)
+{
+    return !vectors.type.starts_with("local_") || is_there(vectors.persist_directory);
+}
+
 /// Whether a data directory is set, wherever.
 bool has_data_dir(const AdaptiveConfigManager& manager)
 {
@@ -126,6 +132,9 @@ std::shared_ptr<StorageLayer> Invocation::open_layer(const AdaptiveConfigManager
         require_data(configuration);
         configuration.database.read_only = true;
         configuration.vector_database.read_only = true;
+        Availability& vectors = configuration.availability.vector_database;
+        if (vectors == Availability::required && !has_vectors(configuration.vector_database))
+            vectors = Availability::degrade; // what the other stores hold can be read without
     }
     configuration.backup.folder.clear(); // a command is over before anything is due
     configuration.metrics.interval = std::chrono::seconds(0);

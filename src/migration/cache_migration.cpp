@@ -1,77 +1,112 @@
-// Moving the channels of a conversation cache: through archives, channel by channel.
+// Moving the channels of a conversation cache: through archives, channel by channel. They are compared on the disk.
 
-#include "cache/cache_archive.hpp"
-#include "cache/message_json.hpp"
 #include "core/failure.hpp"
-#include "core/hash.hpp"
 #include "core/shield.hpp"
-#include "migration/content.hpp"
+#include "migration/cached_channels.hpp"
 #include "migration/layer_migration.hpp"
 #include "sqlite/store.hpp"
 
+#include <whisperstore/cache/conversation_cache_manager.hpp>
 #include <whisperstore/migration/storage_migration_manager.hpp>
 
 #include <boost/asio/this_coro.hpp>
 
-#include <map>
+#include <functional>
 #include <memory>
-#include <set>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace whisperstore {
 
 namespace {
 
+using migration::CachedChannel;
+using migration::CachedChannels;
 using migration::Running;
 
 constexpr std::string_view backend = "migration";
 constexpr std::size_t channels_at_once = 64;
 
-/// What an archive holds, a line a channel.
-struct Channels
-{
-    struct Channel
-    {
-        std::vector<std::string> messages; ///< SHA-256 of each, oldest first
-        bool warm = false;
-        friend bool operator==(const Channel&, const Channel&) = default;
-    };
-    std::map<std::string, Channel> by_id;
-    ContentHash channels;
-    ContentHash messages;
-};
+using Channels = std::shared_ptr<CachedChannels>;
 
-Channels read_channels(const std::filesystem::path& file)
+/// Why a target is refused: it holds what the source does not. Empty: an earlier run may have left all of it.
+std::string stranger(CachedChannels& wanted, CachedChannels& there)
 {
-    Channels out;
-    CacheArchiveReader archive(file, std::string(backend));
-    archive.open();
-    while (true) {
-        const std::vector<ArchivedChannel> some = archive.read(channels_at_once);
-        if (some.empty())
-            return out;
-        for (const ArchivedChannel& channel : some) {
-            Channels::Channel& entry = out.by_id[channel.id];
-            entry.warm = channel.warm;
-            out.channels.add(channel.id);
-            out.channels.add(ValueView(channel.warm));
-            out.channels.end_row();
-            for (const CachedMessage& message : channel.messages) {
-                const std::string text = encode_message(*message);
-                entry.messages.push_back(sha256_hex(text));
-                out.messages.add(channel.id);
-                out.messages.add(text);
-                out.messages.end_row();
-            }
-        }
-    }
+    std::string told;
+    there.each([&](const std::string& id, const CachedChannel& channel) {
+        const std::optional<CachedChannel> found = wanted.find(id);
+        if (found && channel.is_newest_part_of(*found))
+            return true;
+        told = "channel '" + id + "' is " + (found ? "another one than the source's" : "only there");
+        return false;
+    });
+    return told;
 }
 
-/// Of `kept` messages the newest of `all`.
-bool are_newest(const std::vector<std::string>& kept, const std::vector<std::string>& all)
+bool holds_all(CachedChannels& wanted, CachedChannels& there)
 {
-    return kept.size() <= all.size() && kept.empty() == all.empty() &&
-           std::equal(kept.rbegin(), kept.rend(), all.rbegin());
+    bool all = true;
+    wanted.each([&](const std::string& id, const CachedChannel& channel) {
+        const std::optional<CachedChannel> found = there.find(id);
+        all = found && found->warm == channel.warm && found->is_newest_part_of(channel);
+        return all;
+    });
+    return all;
+}
+
+struct Comparison
+{
+    std::string missing;        ///< a channel that is not there, or another one; empty: none
+    std::uint64_t left_out = 0; ///< messages
+};
+
+Comparison compare(CachedChannels& wanted, CachedChannels& there)
+{
+    Comparison result;
+    wanted.each([&](const std::string& id, const CachedChannel& channel) {
+        const std::optional<CachedChannel> found = there.find(id);
+        if (!found || !found->is_newest_part_of(channel)) {
+            result.missing = id;
+            return false;
+        }
+        result.left_out += channel.count() - found->count();
+        return true;
+    });
+    return result;
+}
+
+/// Some ids, and behind which one to go on.
+struct Strangers
+{
+    std::vector<std::string> ids;
+    std::string last;
+    bool more = false;
+};
+
+/// Of the channels that one holds and the other does not.
+Strangers strangers(CachedChannels& there, CachedChannels& kept, const std::string& after)
+{
+    Strangers found;
+    std::vector<std::string> ids = there.ids(after, channels_at_once);
+    found.more = !ids.empty();
+    if (found.more)
+        found.last = ids.back();
+    for (std::string& id : ids)
+        if (!kept.find(id))
+            found.ids.push_back(std::move(id));
+    return found;
+}
+
+/// Work on the disk that gives a result.
+template <typename Result>
+awaitable<Result> on_thread(std::function<Result()> work, OperationContext context)
+{
+    const auto result = std::make_shared<std::optional<Result>>();
+    std::function<void()> job = [work = std::move(work), result] { result->emplace(work()); };
+    co_await sqlite::run_on_thread(std::move(job), std::move(context));
+    co_return std::move(**result);
 }
 
 class CacheMigration
@@ -94,10 +129,11 @@ public:
         before_ = co_await read(target_, "before");
         add_items();
         if (running_.refuses())
-            check_target();
+            co_await check_target();
         if (running_.options().dry_run)
             co_return running_.finish();
-        running_.report.already_there = !wanted_->by_id.empty() && holds_all(*before_);
+        if (wanted_->channels().rows() > 0)
+            running_.report.already_there = co_await is_complete();
         if (!running_.report.already_there || running_.replaces())
             co_await copy();
         running_.copied();
@@ -107,14 +143,14 @@ public:
     }
 
 private:
-    awaitable<std::shared_ptr<Channels>> read(ConversationCacheManager& cache, const char* name)
+    awaitable<Channels> read(ConversationCacheManager& cache, std::string name)
     {
         const std::filesystem::path file = folder_.file(name);
         co_await cache.backup_cache(file, context_);
-        auto channels = std::make_shared<std::unique_ptr<Channels>>();
-        std::function<void()> work = [channels, file] { *channels = std::make_unique<Channels>(read_channels(file)); };
-        co_await sqlite::run_on_thread(std::move(work), context_);
-        co_return std::shared_ptr<Channels>(std::move(*channels));
+        std::function<Channels()> work = [file, index = folder_.file(name + "-index")] {
+            return std::make_shared<CachedChannels>(file, index);
+        };
+        co_return co_await on_thread(std::move(work), context_);
     }
 
     void add_items()
@@ -128,41 +164,32 @@ private:
                 item.content_hash = hash.hex();
             running_.report.items.push_back(std::move(item));
         };
-        add("channels", wanted_->channels);
-        add("messages", wanted_->messages);
+        add("channels", wanted_->channels());
+        add("messages", wanted_->messages());
     }
 
-    /// An earlier run may have left what the source holds, and nothing else.
-    void check_target() const
+    awaitable<void> check_target()
     {
-        for (const auto& [id, channel] : before_->by_id) {
-            const auto found = wanted_->by_id.find(id);
-            if (found == wanted_->by_id.end() || !are_newest(channel.messages, found->second.messages))
-                migration::refuse_target(
-                    "channel '" + id + "' is " +
-                    (found == wanted_->by_id.end() ? "only there" : "another one than the source's"));
-        }
+        std::function<std::string()> work = [wanted = wanted_, before = before_] { return stranger(*wanted, *before); };
+        const std::string found = co_await on_thread(std::move(work), context_);
+        if (!found.empty())
+            migration::refuse_target(found);
     }
 
-    bool holds_all(const Channels& there) const
+    awaitable<bool> is_complete()
     {
-        for (const auto& [id, channel] : wanted_->by_id) {
-            const auto found = there.by_id.find(id);
-            if (found == there.by_id.end() || found->second.warm != channel.warm ||
-                !are_newest(found->second.messages, channel.messages))
-                return false;
-        }
-        return true;
+        std::function<bool()> work = [wanted = wanted_, before = before_] { return holds_all(*wanted, *before); };
+        co_return co_await on_thread(std::move(work), context_);
     }
 
     awaitable<void> copy()
     {
-        running_.begin_phase("copy", wanted_->messages.rows());
+        running_.begin_phase("copy", wanted_->messages().rows());
         std::exception_ptr failed;
         try {
             co_await target_.restore_cache(folder_.file("source"), context_);
             if (running_.replaces())
-                co_await clear_all_but(*wanted_, context_);
+                co_await clear_all_but(wanted_, before_, context_);
         } catch (...) {
             failed = std::current_exception();
         }
@@ -176,47 +203,50 @@ private:
         }
         if (failed)
             std::rethrow_exception(failed);
-        running_.advance("messages", wanted_->messages.rows(), wanted_->messages.bytes());
+        running_.advance("messages", wanted_->messages().rows(), wanted_->messages().bytes());
     }
 
-    awaitable<void> clear_all_but(const Channels& kept, OperationContext context)
+    /// Clears the channels that are in `others` and not in `kept`.
+    awaitable<void> clear_all_but(Channels kept, Channels others, OperationContext context)
     {
-        const auto& there = &kept == before_.get() ? wanted_->by_id : before_->by_id;
-        for (const auto& [id, channel] : there)
-            if (!kept.by_id.contains(id))
+        Strangers some;
+        do {
+            std::function<Strangers()> work = [kept, others, after = some.last] {
+                return strangers(*others, *kept, after);
+            };
+            some = co_await on_thread(std::move(work), context);
+            for (const std::string& id : some.ids)
                 co_await target_.clear_channel_cache(id, context);
+        } while (some.more);
     }
 
     awaitable<void> put_back()
     {
         co_await target_.restore_cache(folder_.file("before"), OperationContext());
-        co_await clear_all_but(*before_, OperationContext());
+        co_await clear_all_but(before_, wanted_, OperationContext());
     }
 
     awaitable<void> verify()
     {
-        running_.begin_phase("verify", wanted_->messages.rows());
-        const std::shared_ptr<Channels> after = co_await read(target_, "after");
-        std::uint64_t left_out = 0;
-        for (const auto& [id, channel] : wanted_->by_id) {
-            const auto found = after->by_id.find(id);
-            if (found == after->by_id.end() || !are_newest(found->second.messages, channel.messages))
-                migration::differs("channel '" + id + "' is missing or another one");
-            left_out += channel.messages.size() - found->second.messages.size();
-        }
-        if (!running_.merges() && after->by_id.size() != wanted_->by_id.size())
-            migration::differs("it has " + std::to_string(after->by_id.size()) + " channels, not " +
-                               std::to_string(wanted_->by_id.size()));
-        if (left_out > 0) {
+        running_.begin_phase("verify", wanted_->messages().rows());
+        const Channels after = co_await read(target_, "after");
+        std::function<Comparison()> work = [wanted = wanted_, after] { return compare(*wanted, *after); };
+        const Comparison compared = co_await on_thread(std::move(work), context_);
+        if (!compared.missing.empty())
+            migration::differs("channel '" + compared.missing + "' is missing or another one");
+        if (!running_.merges() && after->channels().rows() != wanted_->channels().rows())
+            migration::differs("it has " + std::to_string(after->channels().rows()) + " channels, not " +
+                               std::to_string(wanted_->channels().rows()));
+        if (compared.left_out > 0) {
             UnmovedItem item;
             item.name = "messages";
-            item.reason = std::to_string(left_out) + " of the oldest: the target keeps fewer in a channel";
+            item.reason = std::to_string(compared.left_out) + " of the oldest: the target keeps fewer in a channel";
             running_.report.not_moved.push_back(std::move(item));
-        } else if (!running_.merges() && after->messages.hex() != wanted_->messages.hex()) {
-            migration::differs("the content hash of the messages is " + after->messages.hex() + ", not " +
-                               wanted_->messages.hex());
+        } else if (!running_.merges() && after->messages().hex() != wanted_->messages().hex()) {
+            migration::differs("the content hash of the messages is " + after->messages().hex() + ", not " +
+                               wanted_->messages().hex());
         }
-        running_.advance("messages", after->messages.rows(), after->messages.bytes());
+        running_.advance("messages", after->messages().rows(), after->messages().bytes());
         running_.report.verified = true;
     }
 
@@ -225,8 +255,8 @@ private:
     const OperationContext context_;
     Running running_;
     sqlite::WorkFolder folder_{std::filesystem::temp_directory_path(), "migration"};
-    std::shared_ptr<const Channels> wanted_;
-    std::shared_ptr<const Channels> before_;
+    Channels wanted_;
+    Channels before_;
 };
 
 } // namespace

@@ -40,4 +40,15 @@ std::optional<std::string> ElementIndex::find(std::string_view key)
     return std::string(row.column_text(0));
 }
 
+std::vector<ElementIndex::Element> ElementIndex::behind(std::string_view key, std::size_t most)
+{
+    sqlite::Statement rows =
+        connection_->prepare("SELECT key, text FROM elements WHERE key > ?1 ORDER BY key LIMIT ?2");
+    rows.bind_text(1, key).bind(2, static_cast<std::int64_t>(most));
+    std::vector<Element> elements;
+    while (rows.step())
+        elements.push_back(Element{std::string(rows.column_text(0)), std::string(rows.column_text(1))});
+    return elements;
+}
+
 } // namespace whisperstore::migration

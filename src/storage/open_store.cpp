@@ -139,6 +139,8 @@ std::string advice_for(const std::string& type, const StorageError& error)
     if (advice.empty() && (error.errc() == StorageErrc::unavailable || error.errc() == StorageErrc::timeout ||
                            error.errc() == StorageErrc::outcome_unknown))
         advice = how_to_start(type);
+    if (advice.empty() && type.starts_with("local_") && error.errc() == StorageErrc::not_found)
+        advice = "`whisperstore init` makes an empty one"; // opened read-only
     return advice;
 }
 

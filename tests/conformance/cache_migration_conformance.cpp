@@ -106,6 +106,31 @@ TEST_P(CacheMigrations, ATargetWithSomethingElseIsRefusedMergedOrReplaced)
     }
 }
 
+TEST_P(CacheMigrations, MoreChannelsThanAreLookedAtAtOnce)
+{
+    const auto add = [](ConversationCacheManager& to, const std::string& kind, int count) {
+        for (int i = 0; i < count; ++i) {
+            const std::string channel = kind + std::to_string(i);
+            run(to.add_message(channel, message_in(channel, i)));
+        }
+    };
+    add(*cache, "ours ", 150);
+    Other other(cache_backends().front());
+    add(*other.cache, "theirs ", 200);
+    add(*other.cache, "ours ", 70);
+    EXPECT_STORAGE_ERROR(migrate(*other.cache), already_exists);
+    EXPECT_TRUE(migrate(*other.cache, ExistingData::merge).verified);
+    EXPECT_EQ(run(other.cache->get_cache_stats()).cached_channels, 350U);
+    EXPECT_TRUE(migrate(*other.cache, ExistingData::replace).verified);
+    EXPECT_EQ(run(other.cache->get_cache_stats()).cached_channels, 150U);
+    EXPECT_TRUE(migrate(*other.cache).already_there);
+    run(other.cache->clear_channel_cache("ours 149"));
+    const MigrationReport rest = migrate(*other.cache);
+    EXPECT_FALSE(rest.already_there) << "a part of it was there";
+    EXPECT_TRUE(rest.verified);
+    EXPECT_EQ(run(other.cache->get_cache_stats()).cached_channels, 150U);
+}
+
 TEST_P(CacheMigrations, ASmallerTargetKeepsTheNewestAndSaysSo)
 {
     add_range(1, 30);

@@ -1,120 +1,18 @@
 // A backup of one kind of deployment restores into another: a laptop, and PostgreSQL, Qdrant, Redis and Neo4j.
-#include "core/content_hash.hpp"
-#include "integration/backup_fixture.hpp"
-#include "servers/neo4j_servers.hpp"
-#include "servers/postgresql_servers.hpp"
-#include "servers/qdrant_managers.hpp"
-#include "servers/redis_servers.hpp"
-#include "sqlite/connection.hpp"
-
-#include <whisperstore/cache/conversation_cache_manager.hpp>
-#include <whisperstore/graph/graph_database_manager.hpp>
-
-#include <map>
+#include "integration/servers_backup_fixture.hpp"
 
 namespace whisperstore::test {
 namespace {
 
-using Hashes = std::map<std::string, std::string>;
+using BackupDeployments = ServersBackup;
 
-class BackupDeployments : public Backup
+std::vector<std::string> types(const BackupManifest& manifest)
 {
-protected:
-    std::shared_ptr<StorageLayer> open_servers()
-    {
-        StorageConfiguration configuration = laptop_configuration(directory / "servers");
-        configuration.database.type = "postgresql";
-        configuration.database.connection_string = database.url().to_string();
-        configuration.database.pool_size = 4;
-        configuration.vector_database = qdrant.config;
-        configuration.cache = cache;
-        configuration.graph_database.type = "neo4j";
-        const Neo4jAddress neo4j = neo4j_address();
-        configuration.graph_database.uri = neo4j.uri();
-        configuration.graph_database.username = neo4j.username;
-        configuration.graph_database.password = neo4j.password;
-        configuration.graph_database.graph_namespace = graph_name;
-        return run(initialize_storage_layer(configuration));
-    }
-
-    /// Of the rows of each table of an archive, with those of vectors and graphs as they are kept everywhere.
-    static void add_hashes(Hashes& hashes, const fs::path& archive, const std::map<std::string, std::string>& queries)
-    {
-        sqlite::OpenOptions options;
-        options.path = archive;
-        options.read_only = true;
-        sqlite::Connection connection(options);
-        for (const auto& [name, sql] : queries) {
-            ContentHash hash;
-            sqlite::Statement rows = connection.prepare(sql);
-            while (rows.step()) {
-                for (int i = 0; i < rows.column_count(); ++i)
-                    if (rows.column_is_null(i))
-                        hash.add(ValueView());
-                    else
-                        hash.add(rows.column_text(i));
-                hash.end_row();
-            }
-            hashes[name] = hash.hex() + " of " + std::to_string(hash.rows());
-        }
-    }
-    static Hashes hashes_of(const fs::path& backup)
-    {
-        Hashes hashes;
-        std::map<std::string, std::string> tables;
-        for (const Table& table : WhisperEngineSchema::get_core_schema().tables)
-            tables[table.name] = "SELECT * FROM " + table.name;
-        tables["schema_migrations"] = "SELECT version, name, checksum FROM schema_migrations"; // when is the target's
-        add_hashes(hashes, backup / "database", tables);
-        add_hashes(hashes, backup / "vector_db",
-                   {{"documents", "SELECT c.name, d.id, hex(d.embedding), d.metadata, d.content FROM documents d JOIN "
-                                  "collections c ON c.number = d.collection"}});
-        return hashes;
-    }
-    /// Of the nodes and edges that an application sees.
-    static std::string graph_of(GraphDatabaseManager& graph)
-    {
-        std::vector<std::string> lines;
-        const auto properties = [](const json::object& object) {
-            std::map<std::string, std::string> sorted;
-            for (const auto& entry : object)
-                sorted[std::string(entry.key())] = json::serialize(entry.value());
-            std::string text;
-            for (const auto& [key, value] : sorted)
-                text.append(" ").append(key).append("=").append(value);
-            return text;
-        };
-        std::string place;
-        do {
-            const GraphPart part = run(graph.export_part(place, 1000));
-            for (const GraphNode& node : part.nodes)
-                lines.push_back(node.node.text() + " '" + (node.node.type == NodeType::user ? "" : node.content) + "'" +
-                                properties(node.properties));
-            for (const NetworkEdge& edge : part.edges)
-                lines.push_back(edge.from.text() + " " + edge.relationship_type + " " + edge.to.text() + " " +
-                                std::to_string(edge.interaction_count) + " " + edge.last_interaction +
-                                properties(edge.properties));
-            place = part.next;
-        } while (!place.empty());
-        std::sort(lines.begin(), lines.end());
-        std::string text;
-        for (const std::string& line : lines)
-            text.append(line).append("\n");
-        return text;
-    }
-    static std::vector<std::string> types(const BackupManifest& manifest)
-    {
-        std::vector<std::string> list;
-        for (const BackupComponent& component : manifest.components)
-            list.push_back(component.type);
-        return list;
-    }
-
-    TestDatabase database;
-    QdrantPlace qdrant = QdrantPlace::make();
-    CacheConfig cache = RedisServers::get().single_config();
-    std::string graph_name = unique_graph_name();
-};
+    std::vector<std::string> list;
+    for (const BackupComponent& component : manifest.components)
+        list.push_back(component.type);
+    return list;
+}
 
 TEST_F(BackupDeployments, FromALaptopToServersAndBack)
 {

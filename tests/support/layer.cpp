@@ -43,13 +43,15 @@ std::string line_of(const VectorDocument& document)
 
 } // namespace
 
-StorageConfiguration laptop_configuration(const std::filesystem::path& data_dir)
+StorageConfiguration laptop_configuration(const std::filesystem::path& data_dir,
+                                          const std::map<std::string, std::string>& settings)
 {
     ConfigOptions options;
     options.environment = EnvironmentMap();
     options.config_file = std::filesystem::path();
     options.data_dir = data_dir;
     options.laptop_defaults = LaptopDefaults::on;
+    options.settings = settings;
     options.settings["WHISPERENGINE_EMBEDDING_TYPE"] = "none"; // whether there is a model here or not
     return AdaptiveConfigManager(std::move(options)).get_storage_configuration();
 }

@@ -14,8 +14,10 @@
 
 namespace whisperstore::test {
 
-/// A laptop's configuration whose data is in `data_dir`, whatever the environment says.
-StorageConfiguration laptop_configuration(const std::filesystem::path& data_dir);
+/// A laptop's configuration whose data is in `data_dir`, whatever the environment says, but for some settings by their
+/// variables.
+StorageConfiguration laptop_configuration(const std::filesystem::path& data_dir,
+                                          const std::map<std::string, std::string>& settings = {});
 
 /// Everything stored: the rows of each table and the documents of each collection ("vectors/<name>"),
 /// as sorted JSON lines.

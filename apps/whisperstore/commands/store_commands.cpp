@@ -188,11 +188,14 @@ void print_contents(Invocation& invocation, const std::vector<TableCount>& count
                                             count.rows == 0 ? Tone::quiet : Tone::plain)});
     tables.print(out);
 
+    const json::value* told = metrics.at("vector_database").at("extended").as_object().if_contains("collections");
+    if (!told)
+        return; // the store is down, which the health says
     out.line();
     Table collections(invocation.terminal());
     collections.column("COLLECTION").column("VECTORS", Align::right).column("DIMENSIONS", Align::right);
     collections.column("MEMORY", Align::right).column("DISK", Align::right);
-    for (const json::value& item : metrics.at("vector_database").at("extended").at("collections").as_array()) {
+    for (const json::value& item : told->as_array()) {
         const json::object& stats = item.as_object();
         const auto size = [&](std::string_view key) {
             return file_size(static_cast<std::uint64_t>(number_in(stats, key)));

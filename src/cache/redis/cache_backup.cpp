@@ -14,11 +14,23 @@ namespace {
 
 constexpr std::size_t channels_at_once = 64;
 
+/// The thread owns what `work` captures: it may outlive a caller that is dropped.
 template <typename Archive>
 awaitable<void> blocking(std::shared_ptr<Archive> archive, std::function<void()> work, OperationContext context)
 {
     std::function<void()> interrupt = [archive] { archive->stop(); };
     co_await sqlite::run_on_thread(std::move(work), std::move(context), std::move(interrupt));
+}
+
+awaitable<std::shared_ptr<CacheArchiveWriter>> open_writer(std::filesystem::path file, std::string backend,
+                                                           OperationContext context)
+{
+    const auto archive = std::make_shared<std::shared_ptr<CacheArchiveWriter>>();
+    std::function<void()> open = [archive, file = std::move(file), backend = std::move(backend)] {
+        *archive = std::make_shared<CacheArchiveWriter>(file, backend);
+    };
+    co_await sqlite::run_on_thread(std::move(open), std::move(context));
+    co_return *archive;
 }
 
 } // namespace
@@ -47,11 +59,8 @@ awaitable<std::uint64_t> RedisCache::backup(Self self, std::filesystem::path fil
 {
     context.check_deadline(self->backend(), "backup_cache");
     const std::shared_ptr<Client> client = self->client();
-    std::shared_ptr<CacheArchiveWriter> archive;
-    std::function<void()> open = [&] {
-        archive = std::make_shared<CacheArchiveWriter>(file, std::string(self->backend()));
-    };
-    co_await sqlite::run_on_thread(std::move(open), context);
+    const std::shared_ptr<CacheArchiveWriter> archive =
+        co_await open_writer(std::move(file), std::string(self->backend()), context);
     std::uint64_t count = 0;
     for (std::size_t bucket = 0; bucket < ChannelKeys::buckets; ++bucket) {
         const std::vector<std::string> ids = co_await channels_of(self, bucket, context);
@@ -60,7 +69,7 @@ awaitable<std::uint64_t> RedisCache::backup(Self self, std::filesystem::path fil
             for (std::size_t i = first; i < std::min(ids.size(), first + channels_at_once); ++i)
                 calls.push_back(std::make_shared<Call>(self->commands_.dump(ids[i])));
             co_await Client::execute_all(client, calls, context);
-            std::vector<ArchivedChannel> channels;
+            const auto channels = std::make_shared<std::vector<ArchivedChannel>>();
             for (std::size_t i = 0; i < calls.size(); ++i) {
                 Reply& reply = calls[i]->reply;
                 if (reply.items.size() < 2)
@@ -70,17 +79,17 @@ awaitable<std::uint64_t> RedisCache::backup(Self self, std::filesystem::path fil
                 channel.warm = reply.items[0].integer != 0;
                 channel.expires = now() + std::chrono::milliseconds(std::max<std::int64_t>(0, reply.items[1].integer));
                 channel.messages = self->commands_.messages(channel.id, reply, 2);
-                channels.push_back(std::move(channel));
+                channels->push_back(std::move(channel));
             }
-            count += channels.size();
-            std::function<void()> write = [&] {
-                for (const ArchivedChannel& channel : channels)
+            count += channels->size();
+            std::function<void()> write = [archive, channels] {
+                for (const ArchivedChannel& channel : *channels)
                     archive->add(channel);
             };
             co_await blocking(archive, std::move(write), context);
         }
     }
-    std::function<void()> finish = [&] { archive->finish(); };
+    std::function<void()> finish = [archive] { archive->finish(); };
     co_await blocking(archive, std::move(finish), context);
     co_return count;
 }
@@ -90,17 +99,17 @@ awaitable<std::uint64_t> RedisCache::restore(Self self, std::filesystem::path fi
     context.check_deadline(self->backend(), "restore_cache");
     const std::shared_ptr<Client> client = self->client();
     const auto archive = std::make_shared<CacheArchiveReader>(std::move(file), std::string(self->backend()));
-    std::function<void()> open = [&] { archive->open(); };
+    std::function<void()> open = [archive] { archive->open(); };
     co_await blocking(archive, std::move(open), context);
     std::uint64_t count = 0;
     for (;;) {
-        std::vector<ArchivedChannel> channels;
-        std::function<void()> read = [&] { channels = archive->read(channels_at_once); };
+        const auto channels = std::make_shared<std::vector<ArchivedChannel>>();
+        std::function<void()> read = [archive, channels] { *channels = archive->read(channels_at_once); };
         co_await blocking(archive, std::move(read), context);
-        if (channels.empty())
+        if (channels->empty())
             co_return count;
         std::vector<std::shared_ptr<Call>> calls;
-        for (ArchivedChannel& channel : channels) {
+        for (ArchivedChannel& channel : *channels) {
             const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(channel.expires - now());
             if (left.count() <= 0)
                 continue;

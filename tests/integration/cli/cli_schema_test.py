@@ -54,6 +54,22 @@ class Schema(SchemaTest):
         self.assertEqual(set(self.states().values()), {"pending"})
         self.assertEqual(self.text("schema", "undo"), "There is nothing to undo.\n")
 
+    def test_what_it_has_made_can_be_looked_at(self):
+        self.text("schema", "apply", "--to", "2")
+        shown = self.text("status")
+        self.assertIn("Storage is degraded", shown)
+        self.assertRegex(shown, r"vector_database +local_qdrant +down ")
+        self.assertRegex(shown, r"messages +0\n")
+        status = self.json("status")
+        self.assertEqual([part["status"] for part in status["components"]], ["ok", "down", "ok", "ok"])
+        self.assertIn("whisperstore init", status["components"][1]["action"])
+        self.assertEqual(self.json("sql", "SELECT name FROM topics"), [{"name": "bread; and butter"}])
+        self.assertIn("whisperstore init", self.error("backup", "create", "backup", code=NOT_FOUND))
+        self.assertFalse((self.data / "vectors").exists())  # none of them creates anything
+
+        self.text("init")
+        self.assertEqual(self.json("status")["status"], "ok")
+
     def test_what_is_wrong_is_told(self):
         self.text("schema", "apply", "--to", "2")
         self.write("0002_first_topic.up.sql", "INSERT INTO topics (name) VALUES ('cake');\n")

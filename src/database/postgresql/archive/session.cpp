@@ -1,5 +1,7 @@
 #include "database/postgresql/archive/session.hpp"
 
+#include "database/postgresql/operations.hpp"
+
 #include <whisperstore/core/error.hpp>
 
 namespace whisperstore::postgresql {
@@ -29,6 +31,7 @@ std::vector<std::string> transaction_settings(const std::string& schema)
         "SET LOCAL statement_timeout TO 0",
         "SET LOCAL idle_in_transaction_session_timeout TO 0",
         "SET LOCAL row_security TO off",
+        notice_our_end,
     };
 }
 
