@@ -238,7 +238,8 @@ TEST_F(PostgresqlPool, AThousandCancellationsLeaveItAsItWas)
                 ++cancelled;
             }
         }
-        ASSERT_LE(count(), 4);
+        // The server still counts one for a moment that was given up rather than read empty.
+        ASSERT_TRUE(eventually([&] { return count() <= 4; })) << count();
     }
     EXPECT_EQ(cancelled + finished + refused, 1000);
     EXPECT_GT(cancelled, 300);
