@@ -321,7 +321,7 @@ TEST_P(CacheBootstrap, ADeadlineEndsItsOwnWaitOnly)
 {
     history->put_range(1, 3);
     history->hold();
-    auto hasty = start_read(OperationContext::within(std::chrono::milliseconds(100)));
+    auto hasty = start_read(OperationContext::within(std::chrono::milliseconds(300)));
     ASSERT_TRUE(history_is_held());
     auto patient = start_read();
     ASSERT_TRUE(missed(2));

@@ -1,7 +1,10 @@
 #include "cache/redis/event_loop.hpp"
 
+#include "core/loose_thread.hpp"
+
 #include <boost/asio/executor_work_guard.hpp>
 
+#include <memory>
 #include <thread>
 
 namespace whisperstore::redis {
@@ -12,24 +15,31 @@ struct EventLoop::Thread
 {
     asio::io_context io{1};
     std::thread thread;
+    std::unique_ptr<LooseThread> loose; ///< where nobody joins it
+
+    /// What the thread does. It keeps the loop alive, for it may be the one that drops the last owner.
+    static void run(std::shared_ptr<Thread> self)
+    {
+        {
+            const auto work = asio::make_work_guard(self->io);
+            self->io.run();
+        }
+        const std::unique_ptr<LooseThread> until_the_end = std::move(self->loose);
+        self.reset(); // what was left in the loop ends now
+    }
 };
 
-EventLoop::EventLoop() : thread_(std::make_shared<Thread>())
-{
-    // The thread keeps the loop alive, for it may be the one that drops the last owner.
-    thread_->thread = std::thread([self = thread_] {
-        const auto work = asio::make_work_guard(self->io);
-        self->io.run();
-    });
-}
+EventLoop::EventLoop() : thread_(std::make_shared<Thread>()) { thread_->thread = std::thread(&Thread::run, thread_); }
 
 EventLoop::~EventLoop()
 {
     thread_->io.stop();
-    if (is_here())
+    if (is_here()) {
+        thread_->loose = std::make_unique<LooseThread>();
         thread_->thread.detach();
-    else
+    } else {
         thread_->thread.join();
+    }
 }
 
 asio::io_context::executor_type EventLoop::executor() const noexcept { return thread_->io.get_executor(); }

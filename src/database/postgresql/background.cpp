@@ -1,9 +1,12 @@
 #include "database/postgresql/background.hpp"
 
+#include "core/loose_thread.hpp"
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include <memory>
 #include <thread>
 
 namespace whisperstore::postgresql {
@@ -14,25 +17,35 @@ struct Background::Thread
 {
     asio::io_context io{1};
     std::thread thread;
+    std::unique_ptr<LooseThread> loose; ///< where nobody joins it
 
     static std::shared_ptr<Thread> start()
     {
         auto self = std::make_shared<Thread>();
-        // The thread keeps the loop alive, for it may be the one that drops the last owner.
-        self->thread = std::thread([self] {
+        self->thread = std::thread(&Thread::run, self);
+        return self;
+    }
+
+    /// What the thread does. It keeps the loop alive, for it may be the one that drops the last owner.
+    static void run(std::shared_ptr<Thread> self)
+    {
+        {
             const auto work = asio::make_work_guard(self->io);
             self->io.run();
-        });
-        return self;
+        }
+        const std::unique_ptr<LooseThread> until_the_end = std::move(self->loose);
+        self.reset(); // what was left in the loop ends now
     }
 
     void end() noexcept
     {
         io.stop();
-        if (thread.get_id() == std::this_thread::get_id())
+        if (thread.get_id() == std::this_thread::get_id()) {
+            loose = std::make_unique<LooseThread>();
             thread.detach();
-        else
+        } else {
             thread.join();
+        }
     }
 };
 
