@@ -334,7 +334,7 @@ TEST_P(CacheBootstrap, ADeadlineEndsItsOwnWaitOnly)
 TEST_P(CacheBootstrap, ADeadlineStopsTheReadNobodyElseWaitsFor)
 {
     history->hold();
-    EXPECT_STORAGE_ERROR(wait(start_read(OperationContext::within(std::chrono::milliseconds(50)))), timeout);
+    EXPECT_STORAGE_ERROR(wait(start_read(OperationContext::within(std::chrono::milliseconds(300)))), timeout);
     EXPECT_TRUE(eventually([&] { return history->cancelled() == 1; }));
 }
 
