@@ -1,7 +1,7 @@
 #pragma once
 // What a Redis cache does that no caller waits for.
 
-#include "cache/redis/event_loop.hpp"
+#include "core/event_loop.hpp"
 
 #include <whisperstore/core/async.hpp>
 

@@ -3,9 +3,9 @@
 
 #include "cache/redis/call.hpp"
 #include "cache/redis/doorbell.hpp"
-#include "cache/redis/event_loop.hpp"
 #include "cache/redis/node_connection.hpp"
 #include "cache/redis/options.hpp"
+#include "core/event_loop.hpp"
 #include "protocol/redis/slot_map.hpp"
 
 #include <whisperstore/core/async.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 // Wakes the loop's thread from other threads.
 
-#include "cache/redis/event_loop.hpp"
+#include "core/event_loop.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 

@@ -2,8 +2,8 @@
 // A connection to one Redis server, opened again when it breaks.
 
 #include "cache/redis/call.hpp"
-#include "cache/redis/event_loop.hpp"
 #include "cache/redis/options.hpp"
+#include "core/event_loop.hpp"
 
 #include <atomic>
 #include <cstdint>

@@ -481,7 +481,7 @@ TEST(PostgresqlArchive, ARestoreThatIsStoppedChangesNothing)
     EXPECT_STORAGE_ERROR(restore.get(), cancelled);
     EXPECT_EQ(server.query("SELECT count(*) FROM t").rows[0][0], 10);
     OperationContext soon;
-    soon.deadline = OperationContext::Clock::now() + std::chrono::milliseconds(300);
+    soon.deadline = OperationContext::Clock::now() + std::chrono::milliseconds(50);
     EXPECT_STORAGE_ERROR(run(server.adapter->restore_database(directory / "archive", soon)), timeout);
     EXPECT_EQ(server.query("SELECT count(*) FROM t").rows[0][0], 10);
     server.restore(directory / "archive");

@@ -1,12 +1,12 @@
 #pragma once
-// The thread on which a cache's connections to Redis live.
+// A thread for what no caller's thread does.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <memory>
 
-namespace whisperstore::redis {
+namespace whisperstore {
 
 /// One thread with an event loop. Sleeps while nothing is asked.
 class EventLoop
@@ -26,4 +26,4 @@ private:
     std::shared_ptr<Thread> thread_;
 };
 
-} // namespace whisperstore::redis
+} // namespace whisperstore

@@ -1,4 +1,4 @@
-#include "cache/redis/event_loop.hpp"
+#include "core/event_loop.hpp"
 
 #include "core/loose_thread.hpp"
 
@@ -7,7 +7,7 @@
 #include <memory>
 #include <thread>
 
-namespace whisperstore::redis {
+namespace whisperstore {
 
 namespace asio = boost::asio;
 
@@ -46,4 +46,4 @@ asio::io_context::executor_type EventLoop::executor() const noexcept { return th
 
 bool EventLoop::is_here() const noexcept { return thread_->thread.get_id() == std::this_thread::get_id(); }
 
-} // namespace whisperstore::redis
+} // namespace whisperstore
