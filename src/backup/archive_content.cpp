@@ -38,9 +38,10 @@ Counts count_tables(sqlite::Connection& archive)
         // Not the hidden ones of virtual tables, whose content is that of the table they belong to.
         sqlite::Statement names = archive.prepare(
             "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND "
-            "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'whisperstore_postgresql' ORDER BY name");
+            "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name");
         while (names.step())
-            tables.emplace_back(names.column_text(0));
+            if (!archive::is_of_archive(names.column_text(0)))
+                tables.emplace_back(names.column_text(0));
     }
     Counts counts;
     for (const std::string& table : tables)

@@ -36,7 +36,7 @@ void check_hash(const BackupComponent& component, const std::string& hash)
 
 bool is_plain(const BackupComponent& component, const BackupKey* key) { return !component.compressed && !key; }
 
-void pack(const fs::path& archive, BackupComponent& component, const BackupKey* key, const Watched& watched)
+fs::path pack(const fs::path& archive, BackupComponent& component, const BackupKey* key, const Watched& watched)
 {
     component.content_bytes = fs::file_size(archive);
     if (is_plain(component, key)) {
@@ -44,7 +44,7 @@ void pack(const fs::path& archive, BackupComponent& component, const BackupKey* 
         send_file(archive, hash, watched);
         component.sha256 = hash.hex();
         component.size_bytes = component.content_bytes;
-        return;
+        return archive;
     }
     const fs::path packed = archive.string() + ".packed";
     FileSink file(packed);
@@ -59,7 +59,7 @@ void pack(const fs::path& archive, BackupComponent& component, const BackupKey* 
     send_file(archive, *first, watched);
     component.sha256 = hash.hex();
     component.size_bytes = file.size();
-    fs::rename(packed, archive);
+    return packed;
 }
 
 void check_component_file(const BackupComponent& component, const Watched& watched)

@@ -10,10 +10,10 @@
 
 namespace whisperstore::backup {
 
-/// Makes the file of a component out of the archive at `archive`, in its place, and notes hash and sizes. Without
-/// compression and encryption it is the archive. \param key null: not encrypted.
-void pack(const std::filesystem::path& archive, BackupComponent& component, const BackupKey* key,
-          const Watched& watched);
+/// Makes the file of a component out of the archive at `archive`, beside it, and notes hash and sizes. Returns its path:
+/// without compression and encryption it is the archive. \param key null: not encrypted.
+std::filesystem::path pack(const std::filesystem::path& archive, BackupComponent& component, const BackupKey* key,
+                           const Watched& watched);
 
 /// Throws StorageError corrupt unless the file has the size and the hash of the manifest.
 void check_component_file(const BackupComponent& component, const Watched& watched);

@@ -17,6 +17,7 @@
 #include <whisperstore/graph/graph_database_manager.hpp>
 #include <whisperstore/vector/vector_database_manager.hpp>
 
+#include <future>
 #include <utility>
 
 namespace whisperstore {
@@ -121,8 +122,13 @@ private:
         std::function<BackupComponent(const Watched&)> work = [component, file, partial = partial_,
                                                                key = key_](const Watched& watched) {
             BackupComponent packed = component;
-            packed.counts = backup::count_rows(packed.type, file, watched.stopper);
-            backup::pack(file, packed, key.get(), watched);
+            // Both read all of it.
+            std::future<backup::Counts> counts = std::async(std::launch::async, [&component, &file, &watched] {
+                return backup::count_rows(component.type, file, watched.stopper);
+            });
+            const fs::path made = backup::pack(file, packed, key.get(), watched);
+            packed.counts = counts.get();
+            fs::rename(made, file);
             return packed;
         };
         manifest_.components.push_back(

@@ -1,6 +1,7 @@
 #include "database/sqlite_archive.hpp"
 
 #include "database/archive/archive_format.hpp"
+#include "database/archive/archive_indexes.hpp"
 #include "sqlite/early_write_back.hpp"
 
 #include <sqlite3.h>
@@ -127,7 +128,13 @@ void mark_database(sqlite::Connection& connection)
     const bool is_ours = connection.query_int("PRAGMA application_id") == archive::application_id;
     if (is_ours)
         archive::check_format(connection);
-    else if (!connection.options().read_only && connection.query_int("SELECT count(*) FROM sqlite_schema") == 0)
+    if (is_ours && archive::has_index_list(connection))
+        throw StorageError(StorageErrc::version_mismatch,
+                           connection.options().path.string() +
+                               " is an archive of another database, without its indexes: restore it instead");
+    if (is_ours)
+        return;
+    if (!connection.options().read_only && connection.query_int("SELECT count(*) FROM sqlite_schema") == 0)
         set_number(connection, "application_id", archive::application_id);
 }
 
@@ -184,7 +191,8 @@ CheckedArchive check_archive(const std::filesystem::path& file, const sqlite::Op
     check_encoding(beside, file);
     const std::int64_t page_size = beside.query_int("PRAGMA main.page_size");
     const bool has_definitions = archive::has_definitions(*checked.connection);
-    if (checked.connection->query_int("PRAGMA page_size") == page_size && !has_definitions)
+    const bool lists_indexes = archive::has_index_list(*checked.connection);
+    if (checked.connection->query_int("PRAGMA page_size") == page_size && !has_definitions && !lists_indexes)
         return checked;
 
     // A database in write-ahead logging keeps its page size, so the archive is rebuilt with it. What only PostgreSQL
@@ -196,12 +204,17 @@ CheckedArchive check_archive(const std::filesystem::path& file, const sqlite::Op
         set_number(*checked.connection, "page_size", page_size);
         vacuum_into(*checked.connection, checked.rebuilt->path());
     }
-    if (has_definitions) {
+    if (has_definitions || lists_indexes) {
         sqlite::OpenOptions options = live;
         options.path = checked.rebuilt->path();
         options.archive = true;
+        options.synchronous = "OFF"; // it is not needed after a crash
         sqlite::Connection rebuilt(options);
-        rebuilt.execute("DROP TABLE " + std::string(archive::definitions_table));
+        const sqlite::Stopper::Scope scope(stopper, rebuilt);
+        if (has_definitions)
+            rebuilt.execute("DROP TABLE " + std::string(archive::definitions_table));
+        if (lists_indexes)
+            archive::make_listed_indexes(rebuilt);
     }
     checked.connection = sqlite::open_for_check(checked.rebuilt->path(), live.backend);
     archive::hold_snapshot(*checked.connection);

@@ -147,8 +147,8 @@ private:
             const TableStatements statements = render(table, SqlDialect::sqlite);
             for (const std::string& sql : statements.create)
                 live_.prepare_once(sql).run();
-            for (const std::string& sql : statements.indexes)
-                live_.prepare_once(sql).run();
+            for (const IndexStatement& index : statements.indexes)
+                live_.prepare_once(index.sql).run();
         }
         if (makes_core)
             for (const std::string& sql : render_rules(contents_.tables, SqlDialect::sqlite))

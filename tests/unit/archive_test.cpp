@@ -85,6 +85,14 @@ std::vector<std::string> all_sql(sqlite::Connection& connection)
     return out;
 }
 
+/// As a database of SQLite.
+void write_empty(archive::ArchiveReader& reader, const std::filesystem::path& path)
+{
+    constexpr int page_size = 4096;
+    test::write_file(path, "");
+    reader.write_file(path, page_size);
+}
+
 TEST(PortableTable, IsReadFromSqliteAsItWasWritten)
 {
     test::TestDirectory directory;
@@ -115,13 +123,77 @@ TEST(PortableTable, OfThePortableSchemaIsExactlyTheSchemas)
     archive::Contents contents;
     contents.tables = tables;
     writer.finish(contents);
+    archive::ArchiveReader reader;
+    reader.open(directory / "archive", "test");
+    EXPECT_TRUE(reader.tables() == tables);
+    write_empty(reader, directory / "restored");
 
     sqlite::OpenOptions options;
     options.path = directory / "core";
     sqlite::Connection expected(options);
     for (const auto& [name, sql] : WhisperEngineSchema::get_core_schema().render(SqlDialect::sqlite))
         expected.execute(sql);
-    EXPECT_EQ(all_sql(*sqlite::open_for_check(directory / "archive", "test")), all_sql(expected));
+    EXPECT_EQ(all_sql(*sqlite::open_for_check(directory / "restored", "test")), all_sql(expected));
+}
+
+TEST(ArchiveIndexes, AreListedUnlessRowsMayBreakThem)
+{
+    test::TestDirectory directory;
+    PortableTable albums = album_table();
+    PortableIndex by_name;
+    by_name.name = "by \"name\"";
+    by_name.parts = {PortableIndex::Part{"name", true}, PortableIndex::Part{"number", false}};
+    albums.indexes = {by_name};
+    const std::vector<PortableTable> tables{song_table(), albums};
+    archive::Contents contents;
+    contents.tables = tables;
+    archive::ArchiveWriter writer(directory / "archive", "test");
+    writer.create_tables(tables);
+    writer.finish(contents);
+    archive::ArchiveWriter whole(directory / "whole", "test");
+    whole.create_tables(tables);
+    whole.complete(contents);
+
+    const auto file = sqlite::open_for_check(directory / "archive", "test");
+    EXPECT_EQ(file->query_int("PRAGMA user_version"), 2);
+    EXPECT_EQ(file->query_int("SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"), 1);
+    EXPECT_EQ(file->query_text("SELECT group_concat(name || part || table_name || column_name || descending) FROM "
+                               "whisperstore_indexes"),
+              "by \"name\"1albumsname1,by \"name\"2albumsnumber0");
+    archive::ArchiveReader reader;
+    reader.open(directory / "archive", "test");
+    EXPECT_TRUE(reader.tables() == tables);
+    write_empty(reader, directory / "restored");
+    const auto restored = sqlite::open_for_check(directory / "restored", "test");
+    EXPECT_EQ(restored->query_int("PRAGMA user_version"), 1);
+    // In the same order, too.
+    const std::string objects = "SELECT group_concat(name || coalesce(sql, '')) FROM (SELECT name, sql FROM "
+                                "sqlite_schema ORDER BY rowid)";
+    EXPECT_EQ(restored->query_text(objects), sqlite::open_for_check(whole.path(), "test")->query_text(objects));
+}
+
+TEST(ArchiveIndexes, ThatDoNotFitTheTablesAreTold)
+{
+    for (const std::string change :
+         {"UPDATE whisperstore_indexes SET table_name = 'songs'", "UPDATE whisperstore_indexes SET column_name = 'x'",
+          "ALTER TABLE albums RENAME COLUMN name TO title"}) {
+        test::TestDirectory directory;
+        PortableTable albums = album_table();
+        albums.indexes = {PortableIndex{"by_name", {PortableIndex::Part{"name", false}}, false}};
+        archive::Contents contents;
+        contents.tables = {albums};
+        archive::ArchiveWriter writer(directory / "archive", "test");
+        writer.create_tables(contents.tables);
+        writer.finish(contents);
+        sqlite::OpenOptions options;
+        options.path = directory / "archive";
+        options.archive = true;
+        sqlite::Connection(options).execute(change);
+        archive::ArchiveReader reader;
+        const StorageError error = test::error_of([&] { reader.open(directory / "archive", "test"); });
+        EXPECT_EQ(error.errc(), StorageErrc::corrupt) << change;
+        EXPECT_NE(error.message().find("by_name"), std::string::npos) << error.what();
+    }
 }
 
 TEST(PortableTable, KeepsWhatAnApplicationAddedToTheSchema)

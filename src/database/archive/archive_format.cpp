@@ -28,15 +28,18 @@ void check_schema_version(sqlite::Connection& connection)
 
 } // namespace
 
+bool is_of_archive(std::string_view name) noexcept { return name == definitions_table || name == index_list; }
+
 void mark(sqlite::Connection& connection)
 {
     connection.execute("PRAGMA application_id=" + std::to_string(application_id));
-    connection.execute("PRAGMA user_version=" + std::to_string(format));
+    const std::int64_t version = has_table(connection, index_list) ? format_with_index_list : format;
+    connection.execute("PRAGMA user_version=" + std::to_string(version));
 }
 
 void check_format(sqlite::Connection& connection)
 {
-    if (connection.query_int("PRAGMA user_version") > format)
+    if (connection.query_int("PRAGMA user_version") > format_with_index_list)
         throw StorageError(StorageErrc::version_mismatch,
                            connection.options().path.string() + " was written by a newer whisperstore: use that one");
 }
@@ -57,12 +60,14 @@ void check_content(sqlite::Connection& connection)
     check_schema_version(connection);
 }
 
-bool has_definitions(sqlite::Connection& connection)
+bool has_table(sqlite::Connection& connection, std::string_view name)
 {
     sqlite::Statement found =
         connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE");
-    found.bind_text(1, definitions_table);
+    found.bind_text(1, name);
     return found.step();
 }
+
+bool has_definitions(sqlite::Connection& connection) { return has_table(connection, definitions_table); }
 
 } // namespace whisperstore::archive

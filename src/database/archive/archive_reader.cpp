@@ -1,6 +1,7 @@
 #include "database/archive/archive_reader.hpp"
 
 #include "database/archive/archive_format.hpp"
+#include "database/archive/archive_indexes.hpp"
 #include "database/archive/definitions.hpp"
 #include "database/archive/sqlite_catalog.hpp"
 
@@ -118,7 +119,10 @@ void ArchiveReader::write_file(const std::filesystem::path& file, int page_size)
     }
     sqlite::Connection copy(std::move(options)); // anew, for the pages said that it is in write-ahead logging
     const sqlite::Stopper::Scope scope(copying_, copy);
-    mark(copy);
+    if (has_index_list(copy))
+        make_listed_indexes(copy);
+    else
+        mark(copy);
     if (pages == page_size)
         return;
     copy.execute("PRAGMA page_size=" + std::to_string(page_size));

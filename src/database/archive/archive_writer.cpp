@@ -1,6 +1,7 @@
 #include "database/archive/archive_writer.hpp"
 
 #include "database/archive/archive_format.hpp"
+#include "database/archive/archive_indexes.hpp"
 #include "database/archive/definitions.hpp"
 #include "database/archive/type_checks.hpp"
 
@@ -31,12 +32,6 @@ std::string insert_statement(const PortableTable& table)
            ")";
 }
 
-/// For an error while work on one table was done.
-StorageError about(const PortableTable& table, const StorageError& error)
-{
-    return error.prefixed("the table " + table.name + " does not fit into a database of SQLite: ");
-}
-
 } // namespace
 
 ArchiveWriter::ArchiveWriter(const std::filesystem::path& file, std::string_view backend, int page_size)
@@ -60,7 +55,7 @@ void ArchiveWriter::create_tables(const std::vector<PortableTable>& tables)
             for (const std::string& sql : render(table, SqlDialect::sqlite).create)
                 connection_->prepare_once(sql).run();
         } catch (const StorageError& error) {
-            throw about(table, error);
+            throw does_not_fit(table, error);
         }
     }
 }
@@ -84,34 +79,20 @@ void ArchiveWriter::insert(const PortableTable& table, const Rows& rows)
         try {
             insert.run();
         } catch (const StorageError& error) {
-            throw about(table, error);
+            throw does_not_fit(table, error);
         }
         insert.reset();
     }
 }
 
-void ArchiveWriter::create_indexes(const std::vector<PortableTable>& tables, bool of_the_schema)
-{
-    for (const PortableTable& table : tables) {
-        if ((core_table(table) != nullptr) != of_the_schema)
-            continue;
-        for (const std::string& sql : render(table, SqlDialect::sqlite).indexes) {
-            try {
-                connection_->prepare_once(sql).run();
-            } catch (const StorageError& error) {
-                throw about(table, error);
-            }
-        }
-    }
-}
-
 void ArchiveWriter::complete(const Contents& contents)
 {
-    // In the order in which they are made where an application adds tables to a new database.
-    create_indexes(contents.tables, true);
-    for (const std::string& sql : render_rules(contents.tables, SqlDialect::sqlite))
-        connection_->prepare_once(sql).run();
-    create_indexes(contents.tables, false);
+    make_indexes(*connection_, contents.tables);
+    end(contents);
+}
+
+void ArchiveWriter::end(const Contents& contents)
+{
     for (const auto& [table, id] : contents.last_ids) {
         // There is a row for a table that has rows.
         sqlite::Statement remove = connection_->prepare("DELETE FROM sqlite_sequence WHERE name = ?1 AND seq <= ?2");
@@ -130,7 +111,8 @@ void ArchiveWriter::complete(const Contents& contents)
 
 void ArchiveWriter::finish(const Contents& contents)
 {
-    complete(contents);
+    list_indexes(*connection_, contents.tables);
+    end(contents);
     write_back_.reset();
     partial_->publish();
 }

@@ -30,12 +30,13 @@ public:
     /// Adds rows with the columns of the table, in their order.
     /// Throws StorageError constraint_violation naming the table for what its keys do not allow.
     void insert(const PortableTable& table, const Rows& rows);
-    /// Everything else, then checks it: path() can be read.
+    /// Everything else, then checks it: path() can be read, by SQLite as its database.
     /// Throws StorageError constraint_violation naming the table whose CHECKs do not hold.
     void complete(const Contents& contents);
     /// Where it is until it has its name.
     const std::filesystem::path& path() const noexcept { return partial_->path(); }
-    /// complete(), makes it durable and gives it its name.
+    /// As complete(), but indexes that only a restore into SQLite needs are listed; makes it durable and gives it its
+    /// name.
     void finish(const Contents& contents);
 
     /// Removes the file, where it has no name yet. Nothing can be done with it afterwards.
@@ -45,8 +46,7 @@ public:
     void stop() noexcept { stopper_.stop(); }
 
 private:
-    /// Those of tables of the portable schema, or of the others.
-    void create_indexes(const std::vector<PortableTable>& tables, bool of_the_schema);
+    void end(const Contents& contents);
     void check();
 
     std::optional<sqlite::PartialFile> partial_;

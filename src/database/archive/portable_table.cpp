@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <set>
 
 namespace whisperstore {
@@ -89,14 +90,17 @@ std::string foreign_key_text(const PortableForeignKey& key)
     return "FOREIGN KEY (" + quote_identifiers(key.columns) + ") " + reference_text(key);
 }
 
-std::string index_text(const PortableTable& table, const PortableIndex& index)
+IndexStatement index_statement(const PortableTable& table, const PortableIndex& index)
 {
     std::string parts;
     for (const PortableIndex::Part& part : index.parts)
         parts +=
             (parts.empty() ? "" : ", ") + quote_identifier(part.column) + std::string(part.descending ? " DESC" : "");
-    return std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") + quote_identifier(index.name) +
-           " ON " + quote_identifier(table.name) + " (" + parts + ")";
+    IndexStatement statement;
+    statement.sql = std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
+                    quote_identifier(index.name) + " ON " + quote_identifier(table.name) + " (" + parts + ")";
+    statement.unique = index.unique;
+    return statement;
 }
 
 TableStatements render_plain(const PortableTable& table, SqlDialect dialect)
@@ -126,7 +130,7 @@ TableStatements render_plain(const PortableTable& table, SqlDialect dialect)
     }
     out.create.push_back(sql + ")");
     for (const PortableIndex& index : table.indexes)
-        out.indexes.push_back(index_text(table, index));
+        out.indexes.push_back(index_statement(table, index));
     return out;
 }
 
@@ -198,15 +202,15 @@ bool goes_with_column(const PortableTable& table, const Table& core, const Porta
 
 TableStatements render_core(const PortableTable& table, const Table& core, SqlDialect dialect)
 {
-    std::set<std::string> own_indexes;
+    std::map<std::string, bool> own_indexes; // and whether they are unique
     for (const Index& index : core.indexes)
-        own_indexes.insert(index.name);
+        own_indexes.emplace(index.name, index.unique);
     TableStatements out;
     for (const auto& [name, sql] : WhisperEngineSchema::get_core_schema().render(dialect)) {
         if (name == core.name)
             out.create.push_back(sql);
-        else if (own_indexes.contains(name))
-            out.indexes.push_back(sql);
+        else if (const auto own = own_indexes.find(name); own != own_indexes.end())
+            out.indexes.push_back(IndexStatement{sql, own->second});
     }
     for (const PortableColumn& column : table.columns) {
         if (has_column(core, column.name))
@@ -231,11 +235,11 @@ TableStatements render_core(const PortableTable& table, const Table& core, SqlDi
             index.parts.push_back(PortableIndex::Part{column});
         }
         index.unique = true;
-        out.indexes.push_back(index_text(table, index));
+        out.indexes.push_back(index_statement(table, index));
     }
     for (const PortableIndex& index : table.indexes)
         if (!has_index(core, index))
-            out.indexes.push_back(index_text(table, index));
+            out.indexes.push_back(index_statement(table, index));
     return out;
 }
 

@@ -84,12 +84,18 @@ std::string quote_identifier(std::string_view name);
 /// `a, b`, each quoted.
 std::string quote_identifiers(const std::vector<std::string>& names);
 
+struct IndexStatement
+{
+    std::string sql;
+    bool unique = false;
+};
+
 /// What makes the table and what belongs to it, in three steps, so that rows come before indexes and both before
 /// foreign keys. (SQLite wants foreign keys with the table and looks at them later.)
 struct TableStatements
 {
     std::vector<std::string> create;
-    std::vector<std::string> indexes;
+    std::vector<IndexStatement> indexes;
     std::vector<std::string> foreign_keys;
 };
 

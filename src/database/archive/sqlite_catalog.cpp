@@ -1,6 +1,7 @@
 #include "database/archive/sqlite_catalog.hpp"
 
 #include "database/archive/archive_format.hpp"
+#include "database/archive/archive_indexes.hpp"
 
 #include <algorithm>
 #include <map>
@@ -202,9 +203,10 @@ std::vector<PortableTable> read_tables(sqlite::Connection& connection, std::vect
     sqlite::Statement names = connection.prepare(
         "SELECT l.name, l.type FROM pragma_table_list l JOIN sqlite_schema s ON s.type = 'table' AND s.name = l.name "
         "WHERE l.schema = 'main' AND l.type IN ('table', 'virtual', 'shadow') AND l.name NOT LIKE 'sqlite\\_%' ESCAPE "
-        "'\\' AND l.name <> ?1 ORDER BY s.rowid");
-    names.bind_text(1, definitions_table);
+        "'\\' ORDER BY s.rowid");
     while (names.step()) {
+        if (is_of_archive(names.column_text(0)))
+            continue;
         PortableTable table;
         table.name = names.column_text(0);
         const std::string_view type = names.column_text(1);
@@ -222,6 +224,7 @@ std::vector<PortableTable> read_tables(sqlite::Connection& connection, std::vect
         tables.push_back(std::move(table));
     }
     resolve_foreign_keys(tables);
+    read_index_list(connection, tables);
     // Parents before children, for the keys of the portable schema are looked at with each row; and its versions first,
     // as they are in a new database.
     const Schema& schema = WhisperEngineSchema::get_core_schema();

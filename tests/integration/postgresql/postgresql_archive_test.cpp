@@ -303,7 +303,14 @@ TEST(PostgresqlArchive, RestoresIntoSqlite)
     run(local.adapter->restore_database(directory / "archive"));
     EXPECT_TRUE(content(*server.adapter) == content(*local.adapter));
     // Nothing of PostgreSQL is left behind.
-    EXPECT_EQ(local.query("SELECT count(*) FROM sqlite_schema WHERE name LIKE '%postgresql%'").rows[0][0], 0);
+    EXPECT_EQ(local.query("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'whisperstore%'").rows[0][0], 0);
+    // The archive only listed the indexes.
+    std::int64_t indexes = 1; // own_by_user
+    for (const Table& table : WhisperEngineSchema::get_core_schema().tables)
+        indexes += static_cast<std::int64_t>(table.indexes.size());
+    EXPECT_EQ(
+        local.query("SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND sql LIKE 'CREATE INDEX%'").rows[0][0],
+        indexes);
     // The portable schema is the schema itself, CHECKs and all.
     EXPECT_STORAGE_ERROR(
         local.query("INSERT INTO emotions (user_id, detected_emotion, confidence) VALUES ('u2', 'joy', "

@@ -219,7 +219,7 @@ private:
     bool takes_name(const std::string& name)
     {
         const std::string key = folded(name);
-        const bool is_kept = key.starts_with("sqlite_") || key == archive::definitions_table;
+        const bool is_kept = key.starts_with("sqlite_") || archive::is_of_archive(key);
         if (is_kept)
             leave_out(name, "has a name that SQLite or the archive keeps for itself");
         const bool is_new = folded_.insert(key).second;

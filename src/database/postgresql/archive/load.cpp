@@ -203,8 +203,8 @@ awaitable<void> fill_by_tables(Lease& lease, std::shared_ptr<DatabaseSnapshot> f
     for (const PortableTable& table : tables)
         co_await load_table(lease, table, from, context);
     for (std::size_t i = 0; i < tables.size(); ++i)
-        for (std::string& sql : statements[i].indexes)
-            co_await make(lease, "an index of " + tables[i].name, std::move(sql), context);
+        for (IndexStatement& index : statements[i].indexes)
+            co_await make(lease, "an index of " + tables[i].name, std::move(index.sql), context);
     for (std::size_t i = 0; i < tables.size(); ++i)
         for (std::string& sql : statements[i].foreign_keys)
             co_await make(lease, "a foreign key of " + tables[i].name, std::move(sql), context);

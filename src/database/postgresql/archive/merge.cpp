@@ -60,8 +60,8 @@ private:
             TableStatements statements = render(table, SqlDialect::postgresql);
             for (std::string& sql : statements.create)
                 co_await make(lease_, "the table " + table.name, std::move(sql), context_);
-            for (std::string& sql : statements.indexes)
-                co_await make(lease_, "an index of " + table.name, std::move(sql), context_);
+            for (IndexStatement& index : statements.indexes)
+                co_await make(lease_, "an index of " + table.name, std::move(index.sql), context_);
             for (std::string& sql : statements.foreign_keys)
                 at_the_end_.push_back(std::move(sql));
         }
