@@ -4,7 +4,7 @@
 #include "core/shield.hpp"
 #include "migration/cached_channels.hpp"
 #include "migration/layer_migration.hpp"
-#include "sqlite/store.hpp"
+#include "sqlite/thread_result.hpp"
 
 #include <whisperstore/cache/conversation_cache_manager.hpp>
 #include <whisperstore/migration/storage_migration_manager.hpp>
@@ -99,16 +99,6 @@ Strangers strangers(CachedChannels& there, CachedChannels& kept, const std::stri
     return found;
 }
 
-/// Work on the disk that gives a result.
-template <typename Result>
-awaitable<Result> on_thread(std::function<Result()> work, OperationContext context)
-{
-    const auto result = std::make_shared<std::optional<Result>>();
-    std::function<void()> job = [work = std::move(work), result] { result->emplace(work()); };
-    co_await sqlite::run_on_thread(std::move(job), std::move(context));
-    co_return std::move(**result);
-}
-
 class CacheMigration
 {
 public:
@@ -150,7 +140,7 @@ private:
         std::function<Channels()> work = [file, index = folder_.file(name + "-index")] {
             return std::make_shared<CachedChannels>(file, index);
         };
-        co_return co_await on_thread(std::move(work), context_);
+        co_return co_await sqlite::result_of_thread(std::move(work), context_);
     }
 
     void add_items()
@@ -171,7 +161,7 @@ private:
     awaitable<void> check_target()
     {
         std::function<std::string()> work = [wanted = wanted_, before = before_] { return stranger(*wanted, *before); };
-        const std::string found = co_await on_thread(std::move(work), context_);
+        const std::string found = co_await sqlite::result_of_thread(std::move(work), context_);
         if (!found.empty())
             migration::refuse_target(found);
     }
@@ -179,7 +169,7 @@ private:
     awaitable<bool> is_complete()
     {
         std::function<bool()> work = [wanted = wanted_, before = before_] { return holds_all(*wanted, *before); };
-        co_return co_await on_thread(std::move(work), context_);
+        co_return co_await sqlite::result_of_thread(std::move(work), context_);
     }
 
     awaitable<void> copy()
@@ -214,7 +204,7 @@ private:
             std::function<Strangers()> work = [kept, others, after = some.last] {
                 return strangers(*others, *kept, after);
             };
-            some = co_await on_thread(std::move(work), context);
+            some = co_await sqlite::result_of_thread(std::move(work), context);
             for (const std::string& id : some.ids)
                 co_await target_.clear_channel_cache(id, context);
         } while (some.more);
@@ -231,7 +221,7 @@ private:
         running_.begin_phase("verify", wanted_->messages().rows());
         const Channels after = co_await read(target_, "after");
         std::function<Comparison()> work = [wanted = wanted_, after] { return compare(*wanted, *after); };
-        const Comparison compared = co_await on_thread(std::move(work), context_);
+        const Comparison compared = co_await sqlite::result_of_thread(std::move(work), context_);
         if (!compared.missing.empty())
             migration::differs("channel '" + compared.missing + "' is missing or another one");
         if (!running_.merges() && after->channels().rows() != wanted_->channels().rows())

@@ -1,7 +1,7 @@
 // Backup and restore of what a Redis cache holds.
 #include "cache/cache_archive.hpp"
 #include "cache/redis/redis_cache.hpp"
-#include "sqlite/store.hpp"
+#include "sqlite/thread_result.hpp"
 
 #include <whisperstore/core/error.hpp>
 
@@ -25,12 +25,10 @@ awaitable<void> blocking(std::shared_ptr<Archive> archive, std::function<void()>
 awaitable<std::shared_ptr<CacheArchiveWriter>> open_writer(std::filesystem::path file, std::string backend,
                                                            OperationContext context)
 {
-    const auto archive = std::make_shared<std::shared_ptr<CacheArchiveWriter>>();
-    std::function<void()> open = [archive, file = std::move(file), backend = std::move(backend)] {
-        *archive = std::make_shared<CacheArchiveWriter>(file, backend);
+    std::function<std::shared_ptr<CacheArchiveWriter>()> open = [file = std::move(file), backend = std::move(backend)] {
+        return std::make_shared<CacheArchiveWriter>(file, backend);
     };
-    co_await sqlite::run_on_thread(std::move(open), std::move(context));
-    co_return *archive;
+    return sqlite::result_of_thread(std::move(open), std::move(context));
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 #include "database/archive/archive_load.hpp"
 
 #include "core/both.hpp"
-#include "sqlite/store.hpp"
+#include "sqlite/thread_result.hpp"
 
 namespace whisperstore::archive {
 
@@ -43,12 +43,10 @@ awaitable<void> write_table(Writer writer, std::shared_ptr<DatabaseSnapshot> fro
 
 awaitable<Writer> open_writer(std::filesystem::path file, std::string backend, int page_size, OperationContext context)
 {
-    const auto opened = std::make_shared<Writer>();
-    std::function<void()> open = [opened, file, backend, page_size] {
-        *opened = std::make_shared<ArchiveWriter>(file, backend, page_size);
+    std::function<Writer()> open = [file, backend, page_size] {
+        return std::make_shared<ArchiveWriter>(file, backend, page_size);
     };
-    co_await sqlite::run_on_thread(std::move(open), std::move(context));
-    co_return std::move(*opened);
+    return sqlite::result_of_thread(std::move(open), std::move(context));
 }
 
 awaitable<void> on_thread(Writer writer, std::function<void()> work, OperationContext context)
