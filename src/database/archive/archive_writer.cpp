@@ -32,6 +32,11 @@ std::string insert_statement(const PortableTable& table)
            ")";
 }
 
+StorageError damaged(const std::string& wrong)
+{
+    return StorageError(StorageErrc::corrupt, "what was written does not pass its check: " + wrong);
+}
+
 } // namespace
 
 ArchiveWriter::ArchiveWriter(const std::filesystem::path& file, std::string_view backend, int page_size)
@@ -66,9 +71,9 @@ void ArchiveWriter::insert(const PortableTable& table, const Rows& rows)
     const std::size_t columns = table.columns.size();
     const TypeChecks checks(table);
     for (const Row& row : rows) {
-        types_hold_ = types_hold_ && checks.hold(row);
         for (std::size_t i = 0; i < columns; ++i) {
             const ValueView value = row[i];
+            types_hold_ = types_hold_ && checks.hold(i, value);
             const auto place = static_cast<int>(i) + 1;
             // SQLite makes a null of it.
             if (value.kind() == ValueKind::real && value.as_real() != value.as_real())
@@ -89,6 +94,10 @@ void ArchiveWriter::complete(const Contents& contents)
 {
     make_indexes(*connection_, contents.tables);
     end(contents);
+    // It becomes a database without having been read again.
+    if (const std::string wrong = sqlite::check_structure(*connection_); !wrong.empty())
+        throw damaged(wrong);
+    close();
 }
 
 void ArchiveWriter::end(const Contents& contents)
@@ -104,43 +113,48 @@ void ArchiveWriter::end(const Contents& contents)
     store_definitions(*connection_, contents.definitions);
     connection_->execute("COMMIT");
     mark(*connection_);
-    check();
-    scope_.reset();
-    connection_.reset();
+    if (!types_hold_)
+        check_values();
+    check_references();
 }
 
 void ArchiveWriter::finish(const Contents& contents)
 {
     list_indexes(*connection_, contents.tables);
     end(contents);
+    close();
     write_back_.reset();
     partial_->publish();
 }
 
-void ArchiveWriter::discard() noexcept
+void ArchiveWriter::close() noexcept
 {
     scope_.reset();
     connection_.reset();
+}
+
+void ArchiveWriter::discard() noexcept
+{
+    close();
     write_back_.reset();
     partial_.reset();
 }
 
-void ArchiveWriter::check()
+void ArchiveWriter::check_values()
 {
-    std::string check;
-    if (types_hold_) {
-        check = sqlite::check_structure(*connection_);
-    } else {
-        connection_->execute("PRAGMA ignore_check_constraints=OFF");
-        check = connection_->query_text("PRAGMA quick_check(1)");
-    }
+    connection_->execute("PRAGMA ignore_check_constraints=OFF");
+    const std::string check = connection_->query_text("PRAGMA quick_check(1)");
     if (check.starts_with("CHECK constraint failed"))
         throw StorageError(StorageErrc::constraint_violation,
                            "a table has values that the portable schema does not allow, such as NaN or infinite times "
                            "(" +
                                check + "): correct them, then try again");
-    if (!check.empty() && check != "ok")
-        throw StorageError(StorageErrc::corrupt, "what was written does not pass its check: " + check);
+    if (check != "ok")
+        throw damaged(check);
+}
+
+void ArchiveWriter::check_references()
+{
     // A restore would refuse it, so it must not be made.
     sqlite::Statement orphans = connection_->prepare("PRAGMA foreign_key_check");
     if (orphans.step())

@@ -30,13 +30,13 @@ public:
     /// Adds rows with the columns of the table, in their order.
     /// Throws StorageError constraint_violation naming the table for what its keys do not allow.
     void insert(const PortableTable& table, const Rows& rows);
-    /// Everything else, then checks it: path() can be read, by SQLite as its database.
+    /// Everything else, then checks values, references and structure: path() can be read, by SQLite as its database.
     /// Throws StorageError constraint_violation naming the table whose CHECKs do not hold.
     void complete(const Contents& contents);
     /// Where it is until it has its name.
     const std::filesystem::path& path() const noexcept { return partial_->path(); }
-    /// As complete(), but indexes that only a restore into SQLite needs are listed; makes it durable and gives it its
-    /// name.
+    /// As complete(), but indexes that only a restore into SQLite needs are listed, and the structure, which who reads it
+    /// checks, is left to them; makes it durable and gives it its name.
     void finish(const Contents& contents);
 
     /// Removes the file, where it has no name yet. Nothing can be done with it afterwards.
@@ -47,7 +47,9 @@ public:
 
 private:
     void end(const Contents& contents);
-    void check();
+    void close() noexcept;
+    void check_values();
+    void check_references();
 
     std::optional<sqlite::PartialFile> partial_;
     std::optional<sqlite::EarlyWriteBack> write_back_;

@@ -49,16 +49,10 @@ TypeChecks::TypeChecks(const PortableTable& table) : types_(table.columns.size()
                 types_[i] = column.type;
 }
 
-bool TypeChecks::hold(const Row& row) const
+bool TypeChecks::hold(std::size_t column, const ValueView& value) const
 {
-    for (std::size_t i = 0; i < types_.size(); ++i) {
-        if (!types_[i])
-            continue;
-        const ValueView value = row[i];
-        if (value.kind() != ValueKind::null && !is_of(*types_[i], value)) // NOT NULL is looked at by SQLite
-            return false;
-    }
-    return true;
+    // NOT NULL is looked at by SQLite.
+    return !types_[column] || value.kind() == ValueKind::null || is_of(*types_[column], value);
 }
 
 } // namespace whisperstore::archive

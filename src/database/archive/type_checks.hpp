@@ -16,9 +16,9 @@ class TypeChecks
 {
 public:
     explicit TypeChecks(const PortableTable& table);
-    /// Whether all of them hold for a row of the table's columns, as far as its values show: where false SQLite, which
-    /// may make other values of them, has to look.
-    bool hold(const Row& row) const;
+    /// Whether those of a column of the table hold, as far as the value shows: where false SQLite, which may make
+    /// another value of it, has to look.
+    bool hold(std::size_t column, const ValueView& value) const;
 
 private:
     std::vector<std::optional<ColumnType>> types_; // none: the column has no such CHECK

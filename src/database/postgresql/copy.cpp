@@ -79,16 +79,13 @@ int CopyOutRequest::send(Connection& connection)
 bool CopyOutRequest::read_raw(Connection& connection)
 {
     PGconn* link = connection.link();
-    std::size_t bytes = 0;
-    for (const std::string& row : rows)
-        bytes += row.size();
     while (state_->stage != Stage::ended) {
         if (state_->stage != Stage::copying) {
             if (!read_answers(*state_, link, PGRES_COPY_OUT))
                 return false;
             continue;
         }
-        if (bytes >= piece_bytes)
+        if (piece.size() >= piece_bytes)
             return true;
         char* data = nullptr;
         const int size = PQgetCopyData(link, &data, 1);
@@ -96,8 +93,9 @@ bool CopyOutRequest::read_raw(Connection& connection)
         if (size == 0)
             return false;
         if (size > 0) {
-            rows.emplace_back(data, static_cast<std::size_t>(size));
-            bytes += rows.back().size();
+            if (piece.empty())
+                piece.reserve(piece_bytes + static_cast<std::size_t>(size));
+            piece.append(data, static_cast<std::size_t>(size));
         } else if (size == -1) {
             state_->stage = Stage::ending;
         } else {

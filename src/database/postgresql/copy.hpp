@@ -40,8 +40,8 @@ public:
     Next turn_ended(Connection& connection) override;
     Next lost(const Broken& broken, bool not_begun) override;
 
-    /// About 256 KiB of messages; none at the end.
-    std::vector<std::string> rows;
+    /// Whole messages, about 256 KiB of them; none at the end.
+    std::string piece;
 
 private:
     std::shared_ptr<CopyState> state_;

@@ -99,22 +99,11 @@ awaitable<void> Lease::run_to_the_end(std::vector<std::string> commands)
     co_await Job::wait_uninterrupted(request, std::move(submit));
 }
 
-awaitable<void> Lease::copy_out(std::string sql, std::function<awaitable<void>(std::vector<std::string> rows)> sink,
-                                OperationContext context)
-{
-    auto state = std::make_shared<CopyState>();
-    state->sql = std::move(sql);
-    while (state->stage != CopyState::Stage::ended) {
-        std::vector<std::string> rows = co_await copy_out_piece(state, context);
-        co_await sink(std::move(rows));
-    }
-}
-
-awaitable<std::vector<std::string>> Lease::copy_out_piece(std::shared_ptr<CopyState> state, OperationContext context)
+awaitable<std::string> Lease::copy_out_piece(std::shared_ptr<CopyState> state, OperationContext context)
 {
     auto request = std::make_shared<CopyOutRequest>(std::move(state));
     co_await run_request(request, std::move(context));
-    co_return std::move(request->rows);
+    co_return std::move(request->piece);
 }
 
 namespace {

@@ -49,12 +49,9 @@ public:
     /// Commands that neither cancellation nor a deadline stops: for rolling back.
     awaitable<void> run_to_the_end(std::vector<std::string> commands);
 
-    /// `COPY … TO STDOUT`: hands over the messages (lines of the text format, tuples of the binary one), about 256 KiB
-    /// of them at once. The server waits meanwhile.
-    awaitable<void> copy_out(std::string sql, std::function<awaitable<void>(std::vector<std::string> rows)> sink,
-                             OperationContext context);
-    /// The next of these pieces, for whom it suits better to ask; `state` says whether it has ended.
-    awaitable<std::vector<std::string>> copy_out_piece(std::shared_ptr<CopyState> state, OperationContext context);
+    /// `COPY … TO STDOUT`: the next messages (lines of the text format, tuples of the binary one), about 256 KiB of
+    /// them; `state`, which has the command, says whether it has ended. The server waits between the pieces.
+    awaitable<std::string> copy_out_piece(std::shared_ptr<CopyState> state, OperationContext context);
     /// `COPY … FROM STDIN`: asks for pieces of any size until `source` returns false; returns the rows loaded. The next
     /// piece is asked for while the one before is sent.
     awaitable<std::uint64_t> copy_in(std::string sql, std::function<awaitable<bool>(std::string& piece)> source,

@@ -45,30 +45,30 @@ void skip_header(std::string_view& message)
 
 } // namespace
 
-void CopyRows::read(std::string_view message, RowsBuilder& rows)
+void CopyRows::read(std::string_view messages, RowsBuilder& rows)
 {
     if (!begun_) {
-        skip_header(message);
+        skip_header(messages);
         begun_ = true;
     }
-    while (!message.empty()) {
-        const auto fields = take_number<std::int16_t, std::uint16_t>(message);
+    while (!messages.empty()) {
+        const auto fields = take_number<std::int16_t, std::uint16_t>(messages);
         if (fields == -1) {
             at_end_ = true;
-            if (!message.empty())
+            if (!messages.empty())
                 malformed();
             return;
         }
         if (at_end_ || fields < 0 || static_cast<std::size_t>(fields) != types_.size())
             malformed();
         for (const Oid type : types_) {
-            const auto size = take_number<std::int32_t, std::uint32_t>(message);
+            const auto size = take_number<std::int32_t, std::uint32_t>(messages);
             if (size == -1)
                 rows.add_null();
             else if (size < 0)
                 malformed();
             else
-                decode(rows, take(message, static_cast<std::size_t>(size)), type, true);
+                decode(rows, take(messages, static_cast<std::size_t>(size)), type, true);
         }
     }
 }

@@ -15,8 +15,8 @@ class CopyRows
 {
 public:
     explicit CopyRows(std::vector<Oid> types) : types_(std::move(types)) {}
-    /// Adds the rows of a message. Throws StorageError corrupt for what is not the format, and what decode() throws.
-    void read(std::string_view message, RowsBuilder& rows);
+    /// Adds the rows of whole messages. Throws StorageError corrupt for what is not the format, and what decode() throws.
+    void read(std::string_view messages, RowsBuilder& rows);
     /// Whether the mark of the end has come.
     bool at_end() const noexcept { return at_end_; }
 

@@ -175,10 +175,9 @@ private:
         copy->sql =
             target.copy(places, "WHERE (" + key + ") IN (SELECT " + key + " FROM " + std::string(staging) + ")");
         while (copy->stage != CopyState::Stage::ended) {
-            const std::vector<std::string> messages = co_await lease_.copy_out_piece(copy, context_);
+            const std::string messages = co_await lease_.copy_out_piece(copy, context_);
             RowsBuilder builder(columns);
-            for (const std::string& message : messages)
-                reading.read(message, builder);
+            reading.read(messages, builder);
             const Rows rows = builder.finish();
             if (!rows.empty())
                 options_.merged(table, rows);

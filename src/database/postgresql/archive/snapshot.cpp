@@ -190,10 +190,9 @@ public:
     {
         RowsBuilder builder(columns_);
         while (copy_ && builder.bytes() < piece_size) {
-            const std::vector<std::string> messages = co_await lease_.copy_out_piece(copy_, context_);
+            const std::string messages = co_await lease_.copy_out_piece(copy_, context_);
             try {
-                for (const std::string& message : messages)
-                    rows_->read(message, builder);
+                rows_->read(messages, builder);
             } catch (const StorageError& error) {
                 throw error.prefixed("the table " + table_ + ": ");
             }
