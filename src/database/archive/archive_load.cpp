@@ -3,22 +3,43 @@
 #include "core/both.hpp"
 #include "sqlite/thread_result.hpp"
 
+#include <utility>
+#include <vector>
+
 namespace whisperstore::archive {
 
 namespace {
 
 using Writer = std::shared_ptr<ArchiveWriter>;
+using Pieces = std::vector<Rows>;
 
-awaitable<void> insert(Writer writer, std::shared_ptr<const PortableTable> table, Rows rows, OperationContext context)
+// Handed to the writer's thread together, so that neither side waits for the other at every one.
+constexpr std::size_t pieces_at_once = 4;
+
+awaitable<void> insert(Writer writer, std::shared_ptr<const PortableTable> table, Pieces pieces,
+                       OperationContext context)
 {
-    std::function<void()> work = [writer, table, rows] { writer->insert(*table, rows); };
+    std::function<void()> work = [writer, table, pieces] {
+        for (const Rows& rows : pieces)
+            writer->insert(*table, rows);
+    };
     co_await on_thread(writer, std::move(work), std::move(context));
 }
 
-awaitable<void> read_next(std::shared_ptr<DatabaseSnapshot> from, std::shared_ptr<Rows> rows)
+struct Ahead
 {
-    Rows read = co_await from->next();
-    *rows = std::move(read);
+    Pieces pieces;
+    bool at_end = false;
+};
+
+awaitable<void> read_ahead(std::shared_ptr<DatabaseSnapshot> from, std::shared_ptr<Ahead> ahead)
+{
+    while (!ahead->at_end && ahead->pieces.size() < pieces_at_once) {
+        Rows read = co_await from->next();
+        ahead->at_end = read.empty();
+        if (!ahead->at_end)
+            ahead->pieces.push_back(std::move(read));
+    }
 }
 
 awaitable<void> write_table(Writer writer, std::shared_ptr<DatabaseSnapshot> from,
@@ -28,13 +49,11 @@ awaitable<void> write_table(Writer writer, std::shared_ptr<DatabaseSnapshot> fro
     for (const PortableColumn& column : table->columns)
         columns.push_back(column.name);
     co_await from->select(*table, std::move(columns));
-    const auto next = std::make_shared<Rows>();
-    co_await read_next(from, next);
-    while (!next->empty()) {
-        Rows rows = std::move(*next);
-        *next = Rows();
-        awaitable<void> writing = insert(writer, table, std::move(rows), context);
-        awaitable<void> reading = read_next(from, next);
+    const auto ahead = std::make_shared<Ahead>();
+    co_await read_ahead(from, ahead);
+    while (!ahead->pieces.empty()) {
+        awaitable<void> writing = insert(writer, table, std::exchange(ahead->pieces, Pieces()), context);
+        awaitable<void> reading = read_ahead(from, ahead);
         co_await both(std::move(writing), std::move(reading));
     }
 }
