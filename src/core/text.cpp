@@ -15,23 +15,36 @@ namespace whisperstore::text {
 
 namespace {
 
-bool is_ascii(std::string_view text) noexcept
+unsigned all_bits(const char* bytes, std::size_t size) noexcept
 {
-    for (char c : text)
-        if (static_cast<unsigned char>(c) >= 0x80)
-            return false;
-    return true;
+    unsigned bits = 0;
+    for (std::size_t i = 0; i < size; ++i)
+        bits |= static_cast<unsigned char>(bytes[i]);
+    return bits;
 }
+
+/// Length of a beginning that is ASCII, at least up to the block with the first byte that is not. A loop over blocks of
+/// one size is made of vector instructions, one that looks at every byte is not.
+std::size_t ascii_prefix(std::string_view text) noexcept
+{
+    constexpr std::size_t block = 64;
+    std::size_t at = 0;
+    while (text.size() - at >= block && all_bits(text.data() + at, block) < 0x80)
+        at += block;
+    if (text.size() - at < block && all_bits(text.data() + at, text.size() - at) < 0x80)
+        at = text.size();
+    return at;
+}
+
+bool is_ascii(std::string_view text) noexcept { return ascii_prefix(text) == text.size(); }
 
 } // namespace
 
 bool is_valid_utf8(std::string_view text) noexcept
 {
-    if (is_ascii(text))
-        return true;
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
     const auto size = static_cast<std::int64_t>(text.size());
-    for (std::int64_t i = 0; i < size;) {
+    for (auto i = static_cast<std::int64_t>(ascii_prefix(text)); i < size;) {
         UChar32 c = 0;
         U8_NEXT(bytes, i, size, c);
         if (c < 0)

@@ -47,8 +47,9 @@ std::string position(std::size_t index, std::size_t count)
 std::vector<QueryResult> run_list(sqlite::Connection& connection, const std::vector<BoundQuery>& queries)
 {
     std::vector<QueryResult> results;
+    results.reserve(queries.size());
+    auto start = Clock::now();
     for (std::size_t i = 0; i < queries.size(); ++i) {
-        const auto start = Clock::now();
         try {
             if (connection.options().read_only && !prepare(connection, queries[i]).read_only())
                 throw StorageError(StorageErrc::permission, "the database was opened read-only");
@@ -58,7 +59,9 @@ std::vector<QueryResult> run_list(sqlite::Connection& connection, const std::vec
                 throw;
             throw error.prefixed(position(i, queries.size()));
         }
-        results.back().execution_time_ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+        const auto end = Clock::now();
+        results.back().execution_time_ms = std::chrono::duration<double, std::milli>(end - start).count();
+        start = end;
     }
     return results;
 }

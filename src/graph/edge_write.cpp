@@ -192,9 +192,10 @@ std::vector<Query> write_edges(const std::vector<CheckedRelationship>& relations
                 query("UPDATE graph_nodes SET user_id = :owner WHERE node_type = 'memory' AND node_id = :id AND "
                       "user_id IS NULL",
                       params(arg("owner", from.id), arg("id", to.id))));
-            list.push_back(query("UPDATE relationships SET user_id = :owner WHERE user_id IS NULL AND "
-                                 "((source_type = 'memory' AND source_id = :id) OR "
-                                 "(target_type = 'memory' AND target_id = :id))",
+            // (Each end with its IS NULL: else SQLite reads all edges without an owner for it.)
+            list.push_back(query("UPDATE relationships SET user_id = :owner WHERE "
+                                 "(source_type = 'memory' AND source_id = :id AND user_id IS NULL) OR "
+                                 "(target_type = 'memory' AND target_id = :id AND user_id IS NULL)",
                                  params(arg("owner", from.id), arg("id", to.id))));
         }
     }

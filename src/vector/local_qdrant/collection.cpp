@@ -64,6 +64,7 @@ Collection::Collection(std::string name, Options options, const CheckPoint& chec
                 words_->open(connection, config_.lexical);
             index_ = std::make_shared<LiveIndex>(dimension_);
             index_->load(connection, check);
+            connection.execute("PRAGMA shrink_memory"); // of pages that were read once
         });
         GraphKeeper::Options graphs;
         graphs.database = options_.file;
