@@ -3,6 +3,8 @@
 #include "backup/graph_archive.hpp"
 #include "cache/cache_archive.hpp"
 #include "database/archive/archive_format.hpp"
+#include "database/archive/archive_indexes.hpp"
+#include "database/archive/sqlite_catalog.hpp"
 #include "sqlite/connection.hpp"
 #include "vector/archive/archive_file.hpp"
 
@@ -131,6 +133,8 @@ void check_archive(std::string_view type, const fs::path& archive, sqlite::Stopp
         const sqlite::Stopper::Scope scope(stopper, *connection);
         archive::hold_snapshot(*connection);
         archive::check_content(*connection);
+        if (archive::has_index_list(*connection))
+            archive::read_tables(*connection); // which checks the list
     } else if (type == "vector_db") {
         vector_archive::check_archive(archive, backend, stopper);
     } else if (type == "graph") {

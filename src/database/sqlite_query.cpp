@@ -57,6 +57,8 @@ std::shared_ptr<SqliteQuery> SqliteQueryCache::get(const std::string& sql)
 {
     {
         const std::lock_guard lock(mutex_);
+        if (!entries_.empty() && entries_.front().first == sql) // the same again: a list, a loop
+            return entries_.front().second;
         if (const auto found = by_text_.find(sql); found != by_text_.end()) {
             entries_.splice(entries_.begin(), entries_, found->second);
             return found->second->second;

@@ -325,6 +325,10 @@ Statement Connection::prepare_once(std::string_view sql) { return Statement(*thi
 
 Statement Connection::prepare(std::string_view sql)
 {
+    if (!cache_.empty() && !cache_.front().leased && cache_.front().sql == sql) { // the same again: a list, a loop
+        cache_.front().leased = true;
+        return Statement(*this, cache_.front().handle.get(), &cache_.front());
+    }
     if (const auto found = by_sql_.find(sql); found != by_sql_.end() && !found->second->leased) {
         cache_.splice(cache_.begin(), cache_, found->second);
         found->second->leased = true;
