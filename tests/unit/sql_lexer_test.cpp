@@ -153,6 +153,9 @@ TEST(SqlLexer, BadTextsAreRefused)
     EXPECT_STORAGE_ERROR(translate(std::string_view("SELECT 1\0", 9), postgresql), invalid_argument);
     EXPECT_STORAGE_ERROR(translate("SELECT a ?? b", sqlite), unsupported);
     EXPECT_STORAGE_ERROR(translate("SELECT @a", sqlite), invalid_argument);
+    EXPECT_STORAGE_ERROR(translate("SELECT #a", sqlite), invalid_argument); // a placeholder of SQLite, too
+    EXPECT_EQ(translate("SELECT 1 # ?", postgresql).sql, "SELECT 1 # $1");
+    EXPECT_EQ(translate("SELECT 1.?", postgresql).sql, "SELECT 1. $1");
     EXPECT_STORAGE_ERROR(translate("SELECT :1a", sqlite), invalid_argument);
     EXPECT_STORAGE_ERROR(translate("SELECT [a", sqlite), syntax);
     EXPECT_STORAGE_ERROR(translate("SELECT `a", sqlite), syntax);

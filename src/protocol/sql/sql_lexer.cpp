@@ -155,8 +155,8 @@ private:
             return question();
         if (c == ':')
             return colon();
-        if (c == '@' && is_sqlite())
-            throw invalid("'@' placeholders are not supported: use ?, :name or $1");
+        if ((c == '@' || c == '#') && is_sqlite())
+            throw invalid(std::string("'") + c + "' placeholders are not supported: use ?, :name or $1");
         if (is_identifier_start(c))
             return word();
         if (is_digit(c))
@@ -307,8 +307,8 @@ private:
     {
         if (number > max_placeholders)
             throw invalid("a query may have " + std::to_string(max_placeholders) + " placeholders at most");
-        // Neither "LIMIT?" nor "?AND" may grow into another word or number.
-        if (!out_.sql.empty() && is_identifier_part(out_.sql.back()))
+        // Neither "LIMIT?" nor "1.?" nor "?AND" may grow into another word or number.
+        if (!out_.sql.empty() && (is_identifier_part(out_.sql.back()) || out_.sql.back() == '.'))
             out_.sql.push_back(' ');
         out_.sql.push_back(is_sqlite() ? '?' : '$');
         out_.sql += std::to_string(number);
