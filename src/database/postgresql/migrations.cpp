@@ -82,24 +82,24 @@ awaitable<std::shared_ptr<void>> lock_migrations(std::shared_ptr<Operations> sel
     try {
         Lease connection = co_await Operations::extra_connection(self, context);
         auto lease = std::make_shared<Lease>(std::move(connection));
-        std::vector<std::string> begin = one(begin_lock);
-        begin.emplace_back(no_idle_limit);
-        co_await lease->run_commands(std::move(begin), false, context);
         MigrationWait wait(std::move(waits), context);
         // It is the wait whose end is told, for it knows for whom.
         if (context.deadline)
             *context.deadline += time_for_an_answer;
         while (true) {
             static_cast<void>(self->router("migrate_schema")); // closed while we wait
-            std::vector<std::string> ask = one(try_lock);
+            std::vector<std::string> ask = one(begin_lock);
+            ask.emplace_back(no_idle_limit);
+            ask.emplace_back(try_lock);
             const std::string got = co_await lease->run_commands(std::move(ask), false, context);
             if (got == "t") {
                 co_await let_snapshot_go(*lease, context);
                 co_return lease;
             }
-            std::vector<std::string> ask_who = one(who_holds_it);
+            // A CREATE INDEX CONCURRENTLY that meets the snapshot of a question waits for the end of its transaction.
+            std::vector<std::string> ask_who = one("ROLLBACK");
+            ask_who.emplace_back(who_holds_it);
             std::string holder = co_await lease->run_commands(std::move(ask_who), false, context);
-            co_await let_snapshot_go(*lease, context);
             co_await wait.pause(std::move(holder));
         }
     } catch (...) {
