@@ -25,7 +25,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     -fpch-preprocess -Wno-maybe-uninitialized -Wno-mismatched-new-delete -Wno-restrict -Wno-dangling-pointer)
 elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   # Where the standard library comes out of the precompiled header, Clang reports what libstdc++'s own stable_sort and
-  # stable_partition use.
+  # stable_partition use. Our own use of what is deprecated is reported by GCC.
   target_compile_options(whisperstore_build_flags INTERFACE -Xclang -fno-pch-timestamp -Wno-deprecated-declarations)
 endif()
 

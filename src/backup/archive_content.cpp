@@ -3,8 +3,6 @@
 #include "backup/graph_archive.hpp"
 #include "cache/cache_archive.hpp"
 #include "database/archive/archive_format.hpp"
-#include "database/archive/archive_indexes.hpp"
-#include "database/archive/sqlite_catalog.hpp"
 #include "sqlite/connection.hpp"
 #include "vector/archive/archive_file.hpp"
 
@@ -59,13 +57,6 @@ Counts count_documents(sqlite::Connection& archive)
     while (rows.step())
         counts.emplace_back(rows.column_text(0), static_cast<std::uint64_t>(rows.column_int(1)));
     return counts;
-}
-
-bool has_table(sqlite::Connection& connection, std::string_view name)
-{
-    sqlite::Statement found = connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1");
-    found.bind_text(1, name);
-    return found.step();
 }
 
 void attach(sqlite::Connection& connection, const fs::path& file, std::string_view name)
@@ -133,8 +124,6 @@ void check_archive(std::string_view type, const fs::path& archive, sqlite::Stopp
         const sqlite::Stopper::Scope scope(stopper, *connection);
         archive::hold_snapshot(*connection);
         archive::check_content(*connection);
-        if (archive::has_index_list(*connection))
-            archive::read_tables(*connection); // which checks the list
     } else if (type == "vector_db") {
         vector_archive::check_archive(archive, backend, stopper);
     } else if (type == "graph") {
@@ -159,9 +148,9 @@ std::vector<OrphanCount> count_orphans(const ArchiveFiles& files, sqlite::Stoppe
     std::vector<OrphanCount> orphans;
     const std::unique_ptr<sqlite::Connection> connection = sqlite::open_for_check(files.database, backend);
     const sqlite::Stopper::Scope scope(stopper, *connection);
-    if (!has_table(*connection, "users"))
+    if (!archive::has_table(*connection, "users"))
         return orphans; // no database of a storage layer: nobody is unknown
-    if (has_table(*connection, "messages"))
+    if (archive::has_table(*connection, "messages"))
         add(orphans, *connection, "database", "messages whose user_id is not in users",
             "SELECT count(*) FROM messages WHERE user_id NOT IN (SELECT user_id FROM users)");
     attach(*connection, files.vector_db, "vectors");
@@ -170,7 +159,7 @@ std::vector<OrphanCount> count_orphans(const ArchiveFiles& files, sqlite::Stoppe
         attach(*connection, files.graph, "graph");
         add_graph(orphans, *connection);
     }
-    if (!files.cache.empty() && has_table(*connection, "messages")) {
+    if (!files.cache.empty() && archive::has_table(*connection, "messages")) {
         attach(*connection, files.cache, "cache");
         add(orphans, *connection, "cache", "cached messages that are not in messages",
             "SELECT count(*) FROM cache.messages c WHERE c.message_id NOT IN (SELECT message_id FROM main.messages)");
@@ -185,7 +174,7 @@ void mark_archive(const fs::path& database, const std::string& text)
     options.archive = true;
     options.backend = backend;
     sqlite::Connection connection(options);
-    if (!has_table(connection, "system_settings"))
+    if (!archive::has_table(connection, "system_settings"))
         return;
     sqlite::Statement remove = connection.prepare("DELETE FROM system_settings WHERE key = ?1");
     remove.bind_text(1, mark_key);

@@ -149,11 +149,6 @@ void RowsBuilder::add_bytes(ValueKind kind, const void* data, std::size_t size)
     constexpr std::size_t bytes_per_column = 192;
     if (block_->arena_.empty())
         block_->arena_.reserve(std::max(size, block_->columns().size() * bytes_per_column));
-    // In large steps where it is large: pages that are not written cost nothing, and copies do.
-    constexpr std::size_t large = 64 * 1024;
-    const std::size_t capacity = block_->arena_.capacity();
-    if (capacity >= large && capacity - block_->arena_.size() < size)
-        block_->arena_.reserve(std::max(4 * capacity, block_->arena_.size() + size));
     block_->arena_.append(static_cast<const char*>(data), size);
     block_->cells_.push_back(cell);
 }

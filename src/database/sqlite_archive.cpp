@@ -125,17 +125,15 @@ void check_encoding(sqlite::Connection& live, const std::filesystem::path& file)
 
 void mark_database(sqlite::Connection& connection)
 {
-    const bool is_ours = connection.query_int("PRAGMA application_id") == archive::application_id;
-    if (is_ours)
+    if (connection.query_int("PRAGMA application_id") == archive::application_id) {
         archive::check_format(connection);
-    if (is_ours && archive::has_index_list(connection))
-        throw StorageError(StorageErrc::version_mismatch,
-                           connection.options().path.string() +
-                               " is an archive of another database, without its indexes: restore it instead");
-    if (is_ours)
-        return;
-    if (!connection.options().read_only && connection.query_int("SELECT count(*) FROM sqlite_schema") == 0)
+        if (connection.query_int("PRAGMA user_version") == archive::format_with_index_list)
+            throw StorageError(StorageErrc::version_mismatch,
+                               connection.options().path.string() +
+                                   " is an archive of another database, without its indexes: restore it instead");
+    } else if (!connection.options().read_only && connection.query_int("SELECT count(*) FROM sqlite_schema") == 0) {
         set_number(connection, "application_id", archive::application_id);
+    }
 }
 
 void write_archive(const sqlite::OpenOptions& live, const std::filesystem::path& file, sqlite::Stopper& stopper)

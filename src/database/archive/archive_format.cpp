@@ -1,5 +1,8 @@
 #include "database/archive/archive_format.hpp"
 
+#include "database/archive/archive_indexes.hpp"
+#include "database/archive/sqlite_catalog.hpp"
+
 #include <whisperstore/core/version.hpp>
 #include <whisperstore/database/schema.hpp>
 
@@ -58,6 +61,8 @@ void check_content(sqlite::Connection& connection)
     check_format(connection);
     sqlite::check_integrity(connection);
     check_schema_version(connection);
+    if (has_index_list(connection))
+        read_tables(connection); // which looks at the list
 }
 
 bool has_table(sqlite::Connection& connection, std::string_view name)

@@ -26,7 +26,7 @@ void mark(sqlite::Connection& connection);
 void check_format(sqlite::Connection& connection);
 /// Begins a read transaction and makes it take its snapshot.
 void hold_snapshot(sqlite::Connection& connection);
-/// Mark, format, integrity, foreign keys and the versions of the portable schema.
+/// Mark, format, integrity, foreign keys, the versions of the portable schema and the list of indexes.
 /// Throws StorageError corrupt or version_mismatch.
 void check_content(sqlite::Connection& connection);
 /// Whether it has a table of this name, by lower or upper case.

@@ -94,8 +94,9 @@ void ArchiveWriter::complete(const Contents& contents)
 {
     make_indexes(*connection_, contents.tables);
     end(contents);
-    // It becomes a database without having been read again.
-    if (const std::string wrong = sqlite::check_structure(*connection_); !wrong.empty())
+    // It becomes a database without having been read again, but where its values were in doubt.
+    const std::string wrong = types_hold_ ? sqlite::check_structure(*connection_) : std::string();
+    if (!wrong.empty())
         throw damaged(wrong);
     close();
 }

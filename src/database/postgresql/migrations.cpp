@@ -96,7 +96,8 @@ awaitable<std::shared_ptr<void>> lock_migrations(std::shared_ptr<Operations> sel
                 co_await let_snapshot_go(*lease, context);
                 co_return lease;
             }
-            // A CREATE INDEX CONCURRENTLY that meets the snapshot of a question waits for the end of its transaction.
+            // A CREATE INDEX CONCURRENTLY that meets the snapshot of a question waits for the end of its transaction: it
+            // must not be that of the whole wait.
             std::vector<std::string> ask_who = one("ROLLBACK");
             ask_who.emplace_back(who_holds_it);
             std::string holder = co_await lease->run_commands(std::move(ask_who), false, context);

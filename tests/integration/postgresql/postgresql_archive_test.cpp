@@ -299,6 +299,9 @@ TEST(PostgresqlArchive, RestoresIntoSqlite)
     fill_portably(*server.adapter);
     const TestDirectory directory;
     server.backup(directory / "archive");
+    DatabaseConfig as_it_is;
+    as_it_is.connection_string = "sqlite:///" + (directory / "archive").string();
+    EXPECT_STORAGE_ERROR(run(SQLiteAdapter(as_it_is).connect()), version_mismatch); // it has no indexes
     Local local;
     run(local.adapter->restore_database(directory / "archive"));
     EXPECT_TRUE(content(*server.adapter) == content(*local.adapter));
